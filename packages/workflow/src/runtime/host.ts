@@ -1,0 +1,73 @@
+/**
+ * The border between the deterministic runtime and whatever hosts it (a hardened realm, a test).
+ *
+ * H1  Only strings, numbers, booleans and bytes cross, except the two function-free records of this file.
+ * H2  The host drains all microtasks between two calls of a RuntimeApi method; the runtime never waits.
+ * H3  One activation at a time: begin, then drain and step until step returns false, then finish.
+ */
+import type { WorkflowBundle } from '@perdure/common/lib/bundle';
+
+/** What the runtime needs from its host. Every function is called with and returns primitives only. */
+export interface RuntimeHost {
+  /** Unseeded random number in [0, 1), for `unsafe.random` in queries only. */
+  entropy(): number;
+  /** Wall clock in epoch milliseconds, for `unsafe.now()` only. */
+  wallClockMs(): number;
+  /** A fresh global object for one run; its prototype holds what all runs may see. */
+  newGlobal(): object;
+  /** Async context: runs `fn` with `store` current in it and everything that it awaits or schedules. */
+  runInScope<T>(store: unknown, fn: () => T): T;
+  /** The store of the innermost runInScope that surrounds the running code, if any. */
+  currentScope(): unknown;
+}
+
+/** Registration of one worker whose runs this runtime will hold. */
+export interface WorkerRegistration {
+  readonly worker: number;
+  readonly namespace: string;
+  readonly taskQueue: string;
+  readonly identity: string;
+  readonly buildId: string;
+  /** sinkName.fnName of sinks that are also called during replay. */
+  readonly replayingSinks: readonly string[];
+  readonly showStackTraceSources: boolean;
+  /** Error class names that fail the workflow instead of its task, by workflow type; key "*" for all. */
+  readonly workflowFailureErrorTypes: Readonly<Record<string, readonly string[]>>;
+}
+
+/** One call of a sink (log lines too, sink "__temporal_logger"), to be made by the main thread. */
+export interface SinkCallRecord {
+  readonly worker: number;
+  readonly runId: string;
+  readonly sink: string;
+  readonly fn: string;
+  /** Plain data as far as the user keeps to it; the host clones it before it leaves the lane. */
+  readonly args: readonly unknown[];
+  /** JSON of the run's WorkflowInfo (dates as epoch milliseconds). */
+  readonly info: string;
+}
+
+/** What the runtime offers to its host. */
+export interface RuntimeApi {
+  /** Adds a worker with the bundle its runs use. @throws if the bundle has another format */
+  register(registration: WorkerRegistration, bundle: WorkflowBundle): void;
+  /** Forgets a worker and all its runs. */
+  unregister(worker: number): void;
+  /**
+   * Decodes one WorkflowActivation and applies its first jobs; creates the run if it starts.
+   * Never throws for what user code or the activation does: that ends in the completion.
+   */
+  begin(worker: number, activation: Uint8Array): void;
+  /** After a drain: applies what is left, re-checks conditions. @returns true while another drain is needed */
+  step(): boolean;
+  /** @returns the encoded WorkflowActivationCompletion, in memory that the next begin may reuse */
+  finish(): Uint8Array;
+  /** Drops the current activation after a host-side error and makes a failed completion of it. */
+  abort(message: string): Uint8Array;
+  /** Calls of sinks that the last finished activation made, or undefined. */
+  takeSinkCalls(): readonly SinkCallRecord[] | undefined;
+  /** Drops a run's instance. */
+  evict(worker: number, runId: string): void;
+  /** Names of the current run, for messages of the watchdog. */
+  readonly runCount: number;
+}
