@@ -5,7 +5,7 @@
  * H2  The host drains all microtasks between two calls of a RuntimeApi method; the runtime never waits.
  * H3  One activation at a time: begin, then drain and step until step returns false, then finish.
  */
-import type { WorkflowBundle } from '@perdure/common/lib/bundle';
+import type { WorkflowBundle } from '@perdure/common/bundle';
 
 /** What the runtime needs from its host. Every function is called with and returns primitives only. */
 export interface RuntimeHost {
