@@ -1,0 +1,3 @@
+export function renderIndex() {
+  return 'export {};\n';
+}
