@@ -1,0 +1,61 @@
+/**
+ * `npm run check`: everything that can be said about the sources without running them.
+ * Each check prints one line; all of them run, even when one fails.
+ */
+import { must, run } from './lib/exec.mjs';
+import { packageBin } from './lib/paths.mjs';
+import { build, checkNode, installDependencies, requireCargo } from './lib/setup.mjs';
+import { Tally } from './lib/tally.mjs';
+
+checkNode();
+await installDependencies();
+await build();
+
+const { checkLayers } = await import('./checks/layers.mjs');
+const { checkErrorPages, checkLinks, checkReadmes } = await import('./checks/docs.mjs');
+const { checkWorkflows } = await import('./checks/workflows.mjs');
+const { typeProjects } = await import('./lib/projects.mjs');
+
+const tally = new Tally('checks');
+
+await tally.check('format and lint (biome)', () =>
+  quiet(process.execPath, packageBin('@biomejs/biome'), 'ci', '.'),
+);
+await tally.check('types (tsc)', async () => {
+  const projects = typeProjects();
+  await quiet(process.execPath, packageBin('typescript', 'tsc'), '-b', ...projects);
+  return `${projects.length} projects`;
+});
+await tally.check('layer rule', checkLayers);
+await tally.check('links in documents', checkLinks);
+await tally.check('error codes and their pages', checkErrorPages);
+await tally.check('READMEs', checkReadmes);
+await tally.check('CI workflows (actionlint)', checkWorkflows);
+await tally.check('Rust format (cargo fmt)', () => quiet('cargo', 'fmt', '--all', '--check'));
+await tally.check('Rust lint (cargo clippy)', async () => {
+  await requireCargo();
+  await component('clippy');
+  await quiet(
+    'cargo',
+    'clippy',
+    '--release',
+    '--workspace',
+    '--all-targets',
+    '--locked',
+    '--',
+    '-D',
+    'warnings',
+  );
+});
+
+tally.end();
+
+/** Shows the command's output only when it fails. */
+async function quiet(...command) {
+  await must(command, { quiet: true });
+}
+
+async function component(name) {
+  const { code, output } = await run(['cargo', name, '--version'], { quiet: true });
+  if (code !== 0) throw new Error(`cargo ${name} is missing (rustup component add ${name}):\n${output}`);
+}

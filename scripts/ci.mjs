@@ -1,0 +1,56 @@
+/**
+ * `.ci/run`: runs each entry point a person would run, all of them even when one fails, and adds up their counts.
+ *
+ * C1  An entry point that ends badly without having counted anything counts as one failure.
+ * C2  The last line is "N passed, M failed"; the status is not 0 when M is not 0 or N is 0.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { npmCommand, run } from './lib/exec.mjs';
+
+const STEPS = [
+  { title: 'tests', command: [...npmCommand(), 'test'] },
+  { title: 'checks', command: [...npmCommand(), 'run', 'check'] },
+  { title: 'quick start', command: [...npmCommand(), 'start'], counts: false },
+  { title: 'packed packages', command: [...npmCommand(), 'run', 'check:packages'] },
+];
+/** No step takes half of this on the slowest machine we know. */
+const STEP_TIMEOUT_MS = 35 * 60_000;
+
+const scratch = await mkdtemp(join(tmpdir(), 'perdure-ci-'));
+const begin = Date.now();
+let passed = 0;
+let failed = 0;
+for (const [index, { title, command, counts = true }] of STEPS.entries()) {
+  console.log(`\n── ${title} ──`);
+  const tally = join(scratch, `${index}.json`);
+  const stepBegin = Date.now();
+  const { code } = await run(command, {
+    env: { PERDURE_TALLY: tally, CI: 'true' },
+    timeoutMs: STEP_TIMEOUT_MS,
+  });
+  const counted = counts
+    ? await readCounts(tally)
+    : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
+  if (code !== 0 && counted.failed === 0) counted.failed = 1; // C1
+  passed += counted.passed;
+  failed += counted.failed;
+  console.log(`── ${title}: status ${code} after ${Math.round((Date.now() - stepBegin) / 1000)} s ──`);
+}
+await rm(scratch, { recursive: true, force: true });
+
+console.log(`\nAll steps took ${Math.round((Date.now() - begin) / 1000)} s`);
+console.log(`${passed} passed, ${failed} failed`); // C2
+process.exit(failed > 0 || passed === 0 ? 1 : 0);
+
+async function readCounts(file) {
+  const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(Boolean);
+  const sum = { passed: 0, failed: 0 };
+  for (const line of lines) {
+    const entry = JSON.parse(line);
+    sum.passed += entry.passed;
+    sum.failed += entry.failed;
+  }
+  return sum;
+}

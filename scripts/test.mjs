@@ -1,0 +1,68 @@
+/**
+ * `npm test`: sets up, then runs every test of every package, the integration tests on a real Temporal Server, and
+ * the tests of the Rust crates.
+ *
+ * Arguments go to jest: `npm test -- packages/common` runs one package's tests and leaves Rust out.
+ */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { must, run } from './lib/exec.mjs';
+import { packageBin } from './lib/paths.mjs';
+import { typeProjects } from './lib/projects.mjs';
+import { setUp } from './lib/setup.mjs';
+import { Tally } from './lib/tally.mjs';
+
+const jestArgs = process.argv.slice(2);
+const tally = new Tally('tests');
+
+await setUp();
+await must([process.execPath, packageBin('typescript', 'tsc'), '-b', ...typeProjects()]);
+
+await runJest();
+if (jestArgs.length === 0) await runCargo();
+tally.end();
+
+/** A suite that cannot even be loaded counts as one failure. */
+async function runJest() {
+  const scratch = await mkdtemp(join(tmpdir(), 'perdure-jest-'));
+  try {
+    const report = join(scratch, 'report.json');
+    const { code } = await run(
+      [
+        process.execPath,
+        packageBin('jest'),
+        '--maxWorkers=2',
+        '--json',
+        `--outputFile=${report}`,
+        ...jestArgs,
+      ],
+      { env: { FORCE_COLOR: process.stdout.isTTY ? '1' : '0' } },
+    );
+    const totals = JSON.parse(await readFile(report, 'utf8').catch(() => '{}'));
+    const failed = (totals.numFailedTests ?? 0) + (totals.numRuntimeErrorTestSuites ?? 0);
+    if (totals.numPendingTests)
+      console.log(`${totals.numPendingTests} tests are skipped: that is not allowed`);
+    tally.add(totals.numPassedTests ?? 0, failed + (totals.numPendingTests ?? 0) || (code === 0 ? 0 : 1));
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
+
+/** cargo prints one "test result" line per test binary. */
+async function runCargo() {
+  console.log('\nTests of the Rust crates (cargo test)');
+  const { code, output } = await run(
+    ['cargo', 'test', '--release', '--workspace', '--locked', '--no-fail-fast', '--quiet'],
+    { quiet: true },
+  );
+  let failed = 0;
+  let passed = 0;
+  for (const [, p, f] of output.matchAll(/test result: \w+\. (\d+) passed; (\d+) failed/g)) {
+    passed += Number(p);
+    failed += Number(f);
+  }
+  if (code !== 0) console.log(output);
+  console.log(`cargo: ${passed} passed, ${failed} failed`.replace(',', ' and'));
+  tally.add(passed, failed || (code === 0 ? 0 : 1));
+}
