@@ -87,13 +87,15 @@ export async function checkErrorPages() {
   return `${codes.size} codes`;
 }
 
-/** A class says `readonly code = 'X'`; a union of codes says `readonly code: 'X' | 'Y'`. */
+/** A class says `readonly code = 'X'`, or `readonly code: 'X' | 'Y'`, or names a union `type SomethingErrorCode`. */
 export function codesInTypeScript(source) {
   const codes = [];
   for (const [, value] of source.matchAll(/\breadonly code(?:\s*:[^=;{}()]+)?\s*=\s*([^;]+);/g)) {
     for (const [, code] of value.matchAll(/'([A-Z][A-Z0-9_]+)'/g)) codes.push(code);
   }
-  for (const [, type] of source.matchAll(/\breadonly code\s*:\s*([^=;]+);/g)) {
+  for (const [, type] of source.matchAll(
+    /(?:\breadonly code\s*:|\btype \w*ErrorCode\s*=)\s*([^=;{}(),]+)[;,]/g,
+  )) {
     for (const [, code] of type.matchAll(/'([A-Z][A-Z0-9_]+)'/g)) codes.push(code);
   }
   return codes;

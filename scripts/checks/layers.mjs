@@ -3,7 +3,8 @@
  *
  * Owns    reading imports out of sources and holding them against scripts/layers.json.
  * L1  A package names in package.json, and imports, only packages that its row allows; tests included.
- * L2  No relative import leaves its package, and none goes to another package's lib/.
+ * L2  No relative import leaves its package, and none goes to another package's lib/, save for the paths in
+ *     `publicDeepPaths`, which users may import too.
  * L3  Packages in `withoutNode` import no Node.js module outside of tests.
  * L4  Every imported npm package is declared by the package that imports it.
  * L5  Crates and pure Rust modules keep to their rows.
@@ -79,8 +80,12 @@ function checkImport({ short, name, manifest }, file, inPackage, specifier) {
     const target = imported.slice('@perdure/'.length);
     const allowed = [...(table.packages[short] ?? []), ...(isTest ? table.testsMayAlsoUse : [])];
     if (!allowed.includes(target)) return `"${specifier}" is not below ${name}`; // L1
-    if (specifier.startsWith(`${imported}/lib/`))
+    const isPublic = table.publicDeepPaths.some(
+      (path) => specifier === path || (path.endsWith('/') && specifier.startsWith(path)),
+    );
+    if (specifier.startsWith(`${imported}/lib/`) && !isPublic) {
       return `"${specifier}" is a deep path: use the package's exports`; // L2
+    }
   }
   if (imported === name || isTest) return undefined;
   const declared = ['dependencies', 'peerDependencies', 'optionalDependencies'].some(

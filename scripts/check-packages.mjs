@@ -1,0 +1,172 @@
+/**
+ * `npm run check:packages`: what would be published is packed, inspected, installed in a clean folder and run.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { must, run } from './lib/exec.mjs';
+import { copyExample, edit, installPacked, installSize, packAll, remove } from './lib/pack.mjs';
+import { childEnv, packageBin, readJson, workspacePackages } from './lib/paths.mjs';
+import { setUp } from './lib/setup.mjs';
+import { Tally } from './lib/tally.mjs';
+
+/** Full install: worker, client and everything they need. */
+const MAX_INSTALL_MB = 60;
+const MB = 1_000_000;
+
+await setUp();
+const tally = new Tally('packages');
+const scratch = await mkdtemp(join(tmpdir(), 'perdure-packed-'));
+let packed;
+let server;
+try {
+  await tally.check('npm pack', async () => {
+    packed = await packAll(join(scratch, 'tarballs'));
+    for (const [name, { files }] of packed) checkContents(name, files);
+    return `${packed.size} tarballs`;
+  });
+  if (packed) {
+    for (const { name } of workspacePackages()) {
+      await tally.check(`publint ${name}`, () => publint(packed.get(name).file));
+      await tally.check(`are the types wrong ${name}`, () => attw(packed.get(name).file));
+    }
+    const { startDevServer } = await import('@perdure/dev-server');
+    server = await startDevServer();
+    await tally.check('hello from tarballs, CommonJS', () => helloFromTarballs('commonjs'));
+    await tally.check('hello from tarballs, ESM', () => helloFromTarballs('module'));
+    await tally.check('every package loads by require and by import', everyEntry);
+    await tally.check(`full install takes at most ${MAX_INSTALL_MB} MB`, fullInstall);
+  }
+} finally {
+  await server?.stop();
+  await remove(scratch);
+}
+tally.end();
+
+function checkContents(name, files) {
+  const stray = files.filter((file) => /\.test\.|\/testing\/|tsbuildinfo|^src\/|^gen\//.test(file));
+  if (stray.length > 0) throw new Error(`${name} ships ${stray.slice(0, 5).join(', ')}`);
+  for (const needed of ['package.json', 'README.md', 'LICENSE']) {
+    if (!files.includes(needed)) throw new Error(`${name} ships no ${needed}`);
+  }
+}
+
+async function publint(tarball) {
+  await must([process.execPath, packageBin('publint'), 'run', tarball, '--strict'], { quiet: true });
+}
+
+/** Node.js resolution, old and new, as ESM and as CommonJS; wildcard exports are covered by running the code. */
+async function attw(tarball) {
+  await must(
+    [
+      process.execPath,
+      packageBin('@arethetypeswrong/cli', 'attw'),
+      tarball,
+      '--profile',
+      'node16',
+      '--format',
+      'ascii',
+    ],
+    { quiet: true },
+  );
+}
+
+/** Compiles and runs docs/examples/hello against the real server, with nothing but the tarballs installed. */
+async function helloFromTarballs(type) {
+  const dir = join(scratch, type);
+  const { dependencies, devDependencies } = await copyExample('hello', dir);
+  if (type === 'module') {
+    await edit(join(dir, 'src', 'worker.ts'), [
+      ["require.resolve('./workflows.js')", "fileURLToPath(new URL('./workflows.js', import.meta.url))"],
+      [
+        "import * as activities from './activities.js';",
+        "import { fileURLToPath } from 'node:url';\nimport * as activities from './activities.js';",
+      ],
+    ]);
+  }
+  await installPacked(dir, packed, {
+    name: `hello-${type}`,
+    type,
+    packages: Object.keys(dependencies),
+    extra: devDependencies,
+  });
+  await must([process.execPath, join(dir, 'node_modules', ...typescriptBin(dir)), '-p', dir], {
+    quiet: true,
+    cwd: dir,
+  });
+  const worker = spawn(process.execPath, ['lib/worker.js'], {
+    cwd: dir,
+    env: childEnv({ TEMPORAL_ADDRESS: server.address }),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  worker.stdout.on('data', (chunk) => {
+    log += chunk;
+  });
+  worker.stderr.on('data', (chunk) => {
+    log += chunk;
+  });
+  const ended = new Promise((resolve) => worker.once('close', resolve));
+  try {
+    const { code, output } = await run([process.execPath, 'lib/client.js', type], {
+      cwd: dir,
+      env: { TEMPORAL_ADDRESS: server.address },
+      quiet: true,
+      timeoutMs: 60_000,
+    });
+    if (code !== 0 || !output.includes(`result: Hello, ${type}!`)) {
+      throw new Error(`client ended with status ${code}:\n${output}\nworker:\n${log}`);
+    }
+    worker.kill('SIGTERM');
+    const status = await ended;
+    if (status !== 0) throw new Error(`the worker ended with status ${status} after SIGTERM:\n${log}`);
+  } finally {
+    worker.kill('SIGKILL');
+    await ended;
+  }
+}
+
+function typescriptBin(dir) {
+  const { bin } = readJson(join(dir, 'node_modules', 'typescript', 'package.json'));
+  return ['typescript', ...bin.tsc.split('/')];
+}
+
+/** One instance of every export, whichever way it is loaded; names must be visible to ESM without running the code. */
+async function everyEntry() {
+  const dir = join(scratch, 'module');
+  const names = workspacePackages()
+    .filter(({ name, manifest }) => packed.has(name) && manifest.exports?.['.'])
+    .map(({ name }) => name)
+    .filter((name) => installSize(dir).byPackage.some(([pkg]) => pkg === name));
+  await writeFile(
+    join(dir, 'entries.mjs'),
+    `import { createRequire } from 'node:module';
+const require = createRequire(import.meta.url);
+for (const name of ${JSON.stringify(names)}) {
+  const required = require(name);
+  const imported = await import(name);
+  for (const key of Object.keys(required)) {
+    if (key === '__esModule' || key === 'default') continue;
+    if (!(key in imported)) throw new Error(name + ': ESM does not see ' + key);
+    if (imported[key] !== required[key]) throw new Error(name + ': two instances of ' + key);
+  }
+}
+process.exit(0);
+`,
+  );
+  await must([process.execPath, 'entries.mjs'], { cwd: dir, quiet: true, timeoutMs: 60_000 });
+  return names.map((name) => name.replace('@perdure/', '')).join(', ');
+}
+
+async function fullInstall() {
+  const dir = join(scratch, 'full');
+  await installPacked(dir, packed, { name: 'full' });
+  const { totalBytes, byPackage } = installSize(dir);
+  const top = byPackage
+    .slice(0, 12)
+    .map(([name, bytes]) => `        ${(bytes / MB).toFixed(1).padStart(6)} MB  ${name}`);
+  console.log(`      install size ${(totalBytes / MB).toFixed(1)} MB:\n${top.join('\n')}`);
+  if (totalBytes > MAX_INSTALL_MB * MB) throw new Error(`${(totalBytes / MB).toFixed(1)} MB`);
+  return `${(totalBytes / MB).toFixed(1)} MB`;
+}
