@@ -19,6 +19,10 @@ export interface RuntimeHost {
   runInScope<T>(store: unknown, fn: () => T): T;
   /** The store of the innermost runInScope that surrounds the running code, if any. */
   currentScope(): unknown;
+  /** Makes exports of modules that runs share immutable, with all they lead to. Absent: nothing is frozen. */
+  harden?(value: object): void;
+  /** Modules of the host that chunks may require beside the runtime's own, by specifier ("assert", "url", "util"). */
+  readonly hostModules?: Readonly<Record<string, object>>;
 }
 
 /** Registration of one worker whose runs this runtime will hold. */
@@ -70,4 +74,28 @@ export interface RuntimeApi {
   evict(worker: number, runId: string): void;
   /** Names of the current run, for messages of the watchdog. */
   readonly runCount: number;
+}
+
+/**
+ * Functions that become, or stand behind, globals of every run. They work on the run that is current.
+ * Error stacks need nothing here: the host's realm maps them to the user's sources when `stack` is read.
+ */
+export interface RuntimeGlobals {
+  /** Workflow time in epoch milliseconds, for Date and Intl; 0 outside a run. */
+  now(): number;
+  /** Seeded random number in [0, 1), for Math.random. */
+  random(): number;
+  readonly setTimeout: Function;
+  readonly clearTimeout: Function;
+  readonly console: object;
+  /** The error that WeakRef and FinalizationRegistry throw; without it a TypeError. */
+  determinismViolation?(message: string): unknown;
+}
+
+/** What the runtime's script (`lib/realm.js`) returns when it is called with its host. */
+export interface RuntimeParts {
+  readonly api: RuntimeApi;
+  /** Host modules that the runtime itself provides, by specifier. */
+  readonly modules: Readonly<Record<string, object>>;
+  readonly globals: RuntimeGlobals;
 }
