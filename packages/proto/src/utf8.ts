@@ -27,7 +27,9 @@ function nativeCoders(): NativeCoders | null {
       TextDecoder?: new (label: string, options: object) => NativeCoders['decoder'];
     };
     native =
-      host.process?.versions?.node !== undefined && host.TextEncoder !== undefined && host.TextDecoder !== undefined
+      host.process?.versions?.node !== undefined &&
+      host.TextEncoder !== undefined &&
+      host.TextDecoder !== undefined
         ? { encoder: new host.TextEncoder(), decoder: new host.TextDecoder('utf-8', { ignoreBOM: true }) }
         : null;
   }
