@@ -20,7 +20,10 @@ await setUp();
 await must([process.execPath, packageBin('typescript', 'tsc'), '-b', ...typeProjects()]);
 
 await runJest();
-if (jestArgs.length === 0) await runCargo();
+if (jestArgs.length === 0) {
+  await runNodeTests();
+  await runCargo();
+}
 tally.end();
 
 /** A suite that cannot even be loaded counts as one failure. */
@@ -47,6 +50,19 @@ async function runJest() {
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
+}
+
+/** The repository's own checks have tests, too. They need nothing that is built. */
+async function runNodeTests() {
+  const { sourceFiles } = await import('./checks/files.mjs');
+  const files = (await sourceFiles()).filter((file) => /^(scripts|bench)\/.*\.test\.mjs$/.test(file));
+  const { code, output } = await run([process.execPath, '--test', '--test-reporter=tap', ...files], {
+    quiet: true,
+  });
+  const count = (word) => Number(new RegExp(`^# ${word} (\\d+)$`, 'm').exec(output)?.[1] ?? 0);
+  if (code !== 0) console.log(output);
+  console.log(`\nTests of scripts/: ${count('pass')} passed and ${count('fail')} failed`);
+  tally.add(count('pass'), count('fail') || (code === 0 ? 0 : 1));
 }
 
 /** cargo prints one "test result" line per test binary. */

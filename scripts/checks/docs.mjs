@@ -41,7 +41,7 @@ export async function checkLinks() {
 }
 
 /** Anchors as the usual Markdown renderers make them. */
-function anchorsOf(markdown) {
+export function anchorsOf(markdown) {
   const anchors = new Set();
   for (const [, heading] of markdown.replace(/^```[\s\S]*?^```/gm, '').matchAll(/^#+\s+(.*)$/gm)) {
     anchors.add(

@@ -29,7 +29,7 @@ export async function checkLayers() {
     if (!match || !packages.has(match[1])) continue;
     for (const specifier of importsOf(read(file))) {
       imports += 1;
-      const breach = checkImport(packages.get(match[1]), file, match[2], specifier);
+      const breach = importBreach(packages.get(match[1]), file, match[2], specifier);
       if (breach) breaches.push(`${file}: ${breach}`);
     }
   }
@@ -62,7 +62,7 @@ function checkManifest({ short, manifest }, breaches) {
 }
 
 /** @returns {string | undefined} what is wrong with the import */
-function checkImport({ short, name, manifest }, file, inPackage, specifier) {
+export function importBreach({ short, name, manifest }, file, inPackage, specifier) {
   const isTest =
     /\.test\.[cm]?ts$|\/testing\/|^(scripts|test)\//.test(inPackage) || !inPackage.startsWith('src/');
   if (specifier.startsWith('.')) {
