@@ -5,10 +5,10 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { root } from '../scripts/lib/paths.mjs';
-import { installDependencies, setUp } from '../scripts/lib/setup.mjs';
-import { historyFile, preparePrograms, startWorker } from './lib/contenders.mjs';
-import { Load } from './lib/load.mjs';
+import { root } from '../scripts/tools/paths.mjs';
+import { installDependencies, setUp } from '../scripts/tools/setup.mjs';
+import { historyFile, preparePrograms, startWorker } from './harness/contenders.mjs';
+import { Load } from './harness/load.mjs';
 
 const RECORDINGS = [
   { name: 'hello-11-events', type: 'hello', args: ['Perdure'], events: 11 },

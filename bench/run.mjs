@@ -13,9 +13,9 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { installPacked, installSize, packAll } from '../scripts/lib/pack.mjs';
-import { root } from '../scripts/lib/paths.mjs';
-import { installDependencies, setUp } from '../scripts/lib/setup.mjs';
+import { installPacked, installSize, packAll } from '../scripts/tools/pack.mjs';
+import { root } from '../scripts/tools/paths.mjs';
+import { installDependencies, setUp } from '../scripts/tools/setup.mjs';
 import {
   buildFloor,
   floorBinary,
@@ -24,9 +24,9 @@ import {
   program,
   runProgram,
   startWorker,
-} from './lib/contenders.mjs';
-import { Load, untilIdle } from './lib/load.mjs';
-import { median, percentile, short } from './lib/statistics.mjs';
+} from './harness/contenders.mjs';
+import { Load, untilIdle } from './harness/load.mjs';
+import { median, percentile, short } from './harness/statistics.mjs';
 
 const MB = 1_000_000;
 const { values: options } = parseArgs({

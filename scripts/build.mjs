@@ -1,4 +1,4 @@
 /** `npm run build`: all packages, and the native addon when it is missing or older than its sources. */
-import { setUp } from './lib/setup.mjs';
+import { setUp } from './tools/setup.mjs';
 
 await setUp();

@@ -5,11 +5,11 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { must, run } from './lib/exec.mjs';
-import { copyExample, edit, installPacked, installSize, packAll, remove } from './lib/pack.mjs';
-import { childEnv, packageBin, readJson, workspacePackages } from './lib/paths.mjs';
-import { setUp } from './lib/setup.mjs';
-import { Tally } from './lib/tally.mjs';
+import { must, run } from './tools/exec.mjs';
+import { copyExample, edit, installPacked, installSize, packAll, remove } from './tools/pack.mjs';
+import { childEnv, packageBin, readJson, workspacePackages } from './tools/paths.mjs';
+import { setUp } from './tools/setup.mjs';
+import { Tally } from './tools/tally.mjs';
 
 /** Full install: worker, client and everything they need. */
 const MAX_INSTALL_MB = 60;

@@ -2,10 +2,10 @@
  * `npm run check`: everything that can be said about the sources without running them.
  * Each check prints one line; all of them run, even when one fails.
  */
-import { must, run } from './lib/exec.mjs';
-import { packageBin } from './lib/paths.mjs';
-import { build, checkNode, installDependencies, requireCargo } from './lib/setup.mjs';
-import { Tally } from './lib/tally.mjs';
+import { must, run } from './tools/exec.mjs';
+import { packageBin } from './tools/paths.mjs';
+import { build, checkNode, installDependencies, requireCargo } from './tools/setup.mjs';
+import { Tally } from './tools/tally.mjs';
 
 checkNode();
 await installDependencies();
@@ -14,7 +14,7 @@ await build();
 const { checkLayers } = await import('./checks/layers.mjs');
 const { checkErrorPages, checkLinks, checkReadmes } = await import('./checks/docs.mjs');
 const { checkWorkflows } = await import('./checks/workflows.mjs');
-const { typeProjects } = await import('./lib/projects.mjs');
+const { typeProjects } = await import('./tools/projects.mjs');
 
 const tally = new Tally('checks');
 

@@ -7,7 +7,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { npmCommand, run } from './lib/exec.mjs';
+import { npmCommand, run } from './tools/exec.mjs';
 
 const STEPS = [
   { title: 'tests', command: [...npmCommand(), 'test'] },

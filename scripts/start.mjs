@@ -9,9 +9,9 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { must } from './lib/exec.mjs';
-import { childEnv, packageBin, root } from './lib/paths.mjs';
-import { setUp } from './lib/setup.mjs';
+import { must } from './tools/exec.mjs';
+import { childEnv, packageBin, root } from './tools/paths.mjs';
+import { setUp } from './tools/setup.mjs';
 
 const example = join(root, 'docs', 'examples', 'hello');
 const staysUp = process.stdout.isTTY === true && !/^(1|true)$/i.test(process.env.CI ?? ''); // S1

@@ -7,11 +7,11 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { must, run } from './lib/exec.mjs';
-import { packageBin } from './lib/paths.mjs';
-import { typeProjects } from './lib/projects.mjs';
-import { setUp } from './lib/setup.mjs';
-import { Tally } from './lib/tally.mjs';
+import { must, run } from './tools/exec.mjs';
+import { packageBin } from './tools/paths.mjs';
+import { typeProjects } from './tools/projects.mjs';
+import { setUp } from './tools/setup.mjs';
+import { Tally } from './tools/tally.mjs';
 
 const jestArgs = process.argv.slice(2);
 const tally = new Tally('tests');

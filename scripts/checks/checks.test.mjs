@@ -4,7 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { installedMatchesLock } from '../lib/setup.mjs';
+import { installedMatchesLock } from '../tools/setup.mjs';
 import { anchorsOf, codesInRust, codesInTypeScript } from './docs.mjs';
 import { importBreach, importsOf } from './layers.mjs';
 

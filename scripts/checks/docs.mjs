@@ -8,7 +8,7 @@
  */
 import { existsSync, statSync } from 'node:fs';
 import { posix } from 'node:path';
-import { root, workspacePackages } from '../lib/paths.mjs';
+import { root, workspacePackages } from '../tools/paths.mjs';
 import { read, sourceFiles } from './files.mjs';
 
 /** D1, D4 */

@@ -4,8 +4,8 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { must } from '../lib/exec.mjs';
-import { root } from '../lib/paths.mjs';
+import { must } from '../tools/exec.mjs';
+import { root } from '../tools/paths.mjs';
 
 /** @returns {Promise<string[]>} paths from the root, with forward slashes */
 export async function sourceFiles() {

@@ -11,7 +11,7 @@
  */
 import { builtinModules } from 'node:module';
 import { posix } from 'node:path';
-import { readJson, root, workspacePackages } from '../lib/paths.mjs';
+import { readJson, root, workspacePackages } from '../tools/paths.mjs';
 import { read, sourceFiles } from './files.mjs';
 
 const table = readJson(`${root}/scripts/layers.json`);

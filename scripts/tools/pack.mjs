@@ -1,0 +1,145 @@
+/**
+ * Packs the packages as they would be published, and installs them as a stranger would.
+ *
+ * P1  Nothing of the checkout is in reach of the folder they are installed in: it lies in the system's temp folder.
+ * P2  Perdure's own packages come from tarballs, everything else from the registry (or npm's cache).
+ */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { must, npmCommand } from './exec.mjs';
+import { readJson, root, workspacePackages } from './paths.mjs';
+
+/** Name of this machine's platform package, as packages/core names them. */
+export function platformName() {
+  const { platform, arch } = process;
+  if (platform === 'linux') {
+    const glibc = process.report.getReport().header.glibcVersionRuntime !== undefined;
+    return `linux-${arch}-${glibc ? 'gnu' : 'musl'}`;
+  }
+  return platform === 'win32' ? `win32-${arch}-msvc` : `${platform}-${arch}`;
+}
+
+/**
+ * Packs every package and this machine's addon.
+ * @param {string} dir where the tarballs go
+ * @returns {Promise<Map<string, { file: string, bytes: number, unpackedBytes: number, files: string[] }>>} by package name
+ */
+export async function packAll(dir) {
+  await mkdir(dir, { recursive: true });
+  const folders = workspacePackages().map((pkg) => pkg.dir);
+  const addon = join(root, 'packages', 'core', 'npm', platformName());
+  if (!existsSync(join(addon, 'package.json'))) {
+    throw new Error(`packages/core/npm/${platformName()} is missing: this platform has no addon package`);
+  }
+  if (!readdirSync(addon).some((file) => file.endsWith('.node'))) {
+    throw new Error(`packages/core/npm/${platformName()} holds no .node file: build it with "npm run build"`);
+  }
+  const packed = new Map();
+  for (const folder of [...folders, addon]) {
+    const { stdout } = await must(
+      [
+        ...npmCommand(),
+        'pack',
+        folder,
+        '--json',
+        '--ignore-scripts',
+        `--pack-destination=${dir}`,
+        '--loglevel=error',
+      ],
+      { quiet: true },
+    );
+    const [entry] = Object.values(JSON.parse(stdout));
+    packed.set(entry.name, {
+      file: join(dir, entry.filename.replace('@', '').replace('/', '-')),
+      bytes: entry.size,
+      unpackedBytes: entry.unpackedSize,
+      files: entry.files.map((file) => file.path),
+    });
+  }
+  return packed;
+}
+
+/**
+ * Installs tarballs, and what they need, into a new project.
+ * @param {string} dir made when missing
+ * @param {ReturnType<typeof packAll> extends Promise<infer T> ? T : never} packed
+ * @param {{ name?: string, type?: string, packages?: string[], extra?: Record<string, string> }} options
+ *   `packages`: what the project itself asks for, all by default; `extra`: further dependencies by version
+ */
+export async function installPacked(
+  dir,
+  packed,
+  { name = 'clean', type, packages = [...packed.keys()], extra = {} } = {},
+) {
+  if (!dir.startsWith(tmpdir())) throw new Error(`P1: ${dir} is not in ${tmpdir()}`);
+  await mkdir(dir, { recursive: true });
+  const tarball = (pkg) => `file:${packed.get(pkg).file}`;
+  const manifest = {
+    name,
+    private: true,
+    ...(type && { type }),
+    dependencies: { ...Object.fromEntries(packages.map((pkg) => [pkg, tarball(pkg)])), ...extra },
+    // P2: dependencies between Perdure's packages, too
+    overrides: Object.fromEntries(
+      [...packed.keys()].filter((pkg) => !packages.includes(pkg)).map((pkg) => [pkg, tarball(pkg)]),
+    ),
+  };
+  await writeFile(join(dir, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  await must(
+    [...npmCommand(), 'install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'],
+    {
+      cwd: dir,
+      quiet: true,
+      timeoutMs: 300_000,
+    },
+  );
+}
+
+/**
+ * Size of an installation, as `du` counts it without rounding up to blocks.
+ * @returns {{ totalBytes: number, byPackage: [name: string, bytes: number][] }} largest first
+ */
+export function installSize(dir) {
+  const byPackage = [];
+  const modules = join(dir, 'node_modules');
+  for (const entry of readdirSync(modules)) {
+    if (entry.startsWith('.')) continue;
+    const names = entry.startsWith('@')
+      ? readdirSync(join(modules, entry)).map((sub) => `${entry}/${sub}`)
+      : [entry];
+    for (const pkg of names) byPackage.push([pkg, bytesOf(join(modules, pkg))]);
+  }
+  byPackage.sort((a, b) => b[1] - a[1]);
+  return { totalBytes: byPackage.reduce((sum, [, bytes]) => sum + bytes, 0), byPackage };
+}
+
+function bytesOf(path) {
+  const stat = statSync(path);
+  if (!stat.isDirectory()) return stat.size;
+  return readdirSync(path).reduce((sum, name) => sum + bytesOf(join(path, name)), 0);
+}
+
+/** Copies an example without what was built or installed in it. */
+export async function copyExample(name, dir) {
+  const from = join(root, 'docs', 'examples', name);
+  await mkdir(dir, { recursive: true });
+  for (const part of ['src', 'tsconfig.json'])
+    await cp(join(from, part), join(dir, part), { recursive: true });
+  return readJson(join(from, 'package.json'));
+}
+
+/** Rewrites a file; every pair must match, so that a check cannot pass because it changed nothing. */
+export async function edit(file, pairs) {
+  let text = await readFile(file, 'utf8');
+  for (const [from, to] of pairs) {
+    if (!text.includes(from)) throw new Error(`${file} has no "${from}"`);
+    text = text.replaceAll(from, to);
+  }
+  await writeFile(file, text);
+}
+
+export async function remove(dir) {
+  await rm(dir, { recursive: true, force: true, maxRetries: 5 });
+}

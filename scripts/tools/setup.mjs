@@ -1,0 +1,86 @@
+/**
+ * Brings a fresh clone to the state in which everything runs.
+ *
+ * S1  Needs Node.js, Rust and (for the dev server) Python, nothing else; says at once what is missing.
+ * S2  Does nothing that has been done: a second run with nothing changed takes about a second.
+ * S3  Uses only what Node.js brings until the dependencies are installed.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { npmCommand, run } from './exec.mjs';
+import { cacheDir, cargoTargetDir, packageBin, readJson, root } from './paths.mjs';
+
+const MIN_NODE = [20, 19];
+
+/**
+ * Installs dependencies and builds all packages, the native addon included.
+ * @param {(line: string) => void} say gets a line before each step that takes time
+ */
+export async function setUp(say = console.log) {
+  checkNode();
+  await mkdir(cacheDir, { recursive: true });
+  await installDependencies(say);
+  await build(say);
+}
+
+/** S1 */
+export function checkNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < MIN_NODE[0] || (major === MIN_NODE[0] && minor < MIN_NODE[1])) {
+    throw new Error(`Node.js ${MIN_NODE.join('.')} or newer is needed; this is ${process.versions.node}`);
+  }
+}
+
+/** `npm ci`, but only when what is installed is not what the lock file says. */
+export async function installDependencies(say = console.log, dir = root) {
+  if (installedMatchesLock(dir)) return;
+  say('Installing npm packages (once, and again when the lock file changes)');
+  const { code } = await run([...npmCommand(), 'ci', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: dir,
+  });
+  if (code !== 0) throw new Error(`npm ci failed with status ${code}`);
+}
+
+/**
+ * Compares the lock file with the record npm keeps in node_modules, so that installs by hand count too.
+ * Packages for other platforms are in the first only.
+ */
+export function installedMatchesLock(dir = root) {
+  const record = join(dir, 'node_modules', '.package-lock.json');
+  if (!existsSync(record)) return false;
+  const wanted = readJson(join(dir, 'package-lock.json')).packages;
+  const installed = readJson(record).packages;
+  return Object.entries(wanted).every(([path, entry]) => {
+    if (path === '' || !path.includes('node_modules/')) return true;
+    if (entry.link) return installed[path]?.link === true;
+    if (!installed[path]) return entry.optional === true || entry.devOptional === true || entry.peer === true;
+    return installed[path].version === entry.version && installed[path].integrity === entry.integrity;
+  });
+}
+
+/** Builds every package in the order of its dependencies; turbo skips what has not changed. */
+export async function build(say = console.log) {
+  await requireCargo();
+  say('Building (a first build compiles the Rust core, which takes 4 to 6 minutes on two cores)');
+  const { code } = await run([
+    process.execPath,
+    packageBin('turbo'),
+    'run',
+    'build',
+    '--output-logs=errors-only',
+    '--no-update-notifier',
+  ]);
+  if (code !== 0) throw new Error('the build failed; its output is above');
+}
+
+/** S1: one message that says what to do, instead of a failed spawn deep in a build. */
+export async function requireCargo() {
+  const { code } = await run(['cargo', '--version'], { quiet: true });
+  if (code !== 0) {
+    throw new Error(
+      'Rust is needed to build the native addon and "cargo" was not found: install Rust 1.88 or newer',
+    );
+  }
+  await mkdir(cargoTargetDir, { recursive: true });
+}
