@@ -7,8 +7,9 @@ export interface LaneTransport {
    * Called once on the lane thread.
    * @param lane number of the lane, unique in the process
    * @param onBatch gets an encoded perdure.core.v1.LaneBatch whenever work is pending
+   * @param data what `LanePoolOptions.transportData` made for this lane, as it arrives on the thread
    */
-  open(lane: number, onBatch: (batch: Uint8Array) => void): LaneEnd;
+  open(lane: number, onBatch: (batch: Uint8Array) => void, data?: unknown): LaneEnd;
 }
 
 /** The lane's end of its transport. */

@@ -1,0 +1,53 @@
+/** Messages between the pool (main thread) and a lane thread; activations do not travel here. */
+import type { SinkCallRecord, WorkerRegistration } from '@perdure/workflow/runtime';
+import type { BundleSource } from './bundle-script';
+import type { Isolation, LaneStats, LaneWarning } from './lane';
+
+/** What a lane thread gets when it starts. */
+export interface LaneStart {
+  readonly lane: number;
+  readonly transportModule: string;
+  readonly transportData: unknown;
+  readonly board: SharedArrayBuffer;
+  readonly runtimeSource: string | undefined;
+}
+
+/** Everything the lane needs for the runs of one worker. */
+export interface RegistrationRequest {
+  readonly registration: WorkerRegistration;
+  readonly bundle: BundleSource;
+  readonly isolation: Isolation;
+}
+
+export type ToLane =
+  | ({ readonly kind: 'register'; readonly id: number } & RegistrationRequest)
+  | { readonly kind: 'unregister'; readonly worker: number }
+  | { readonly kind: 'stats'; readonly id: number }
+  | { readonly kind: 'close' };
+
+/** An error that has crossed a thread: structured cloning keeps no classes and no codes. */
+export interface PortableError {
+  readonly message: string;
+  readonly stack: string;
+  readonly code: string | undefined;
+  readonly hint: string | undefined;
+}
+
+export type FromLane =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'startFailed'; readonly error: PortableError }
+  | { readonly kind: 'registered'; readonly id: number; readonly error?: PortableError }
+  | { readonly kind: 'stats'; readonly id: number; readonly stats: LaneStats }
+  | { readonly kind: 'sinkCalls'; readonly calls: readonly SinkCallRecord[] }
+  | { readonly kind: 'warning'; readonly warning: LaneWarning };
+
+/** @param error anything that was thrown */
+export function portable(error: unknown): PortableError {
+  const { message, stack, code, hint } = (error ?? {}) as Record<string, unknown>;
+  return {
+    message: typeof message === 'string' ? message : String(error),
+    stack: typeof stack === 'string' ? stack : '',
+    code: typeof code === 'string' ? code : undefined,
+    hint: typeof hint === 'string' ? hint : undefined,
+  };
+}

@@ -1,0 +1,364 @@
+/**
+ * One lane: takes batches of activations, runs them in the realms of their bundles, gives completions back.
+ * The same code runs on a worker thread (lane-thread.ts) and, for debuggers, on the main thread.
+ *
+ * Owns    realms by bundle, which runs exist and their workflow types.
+ * Leaves  threads, deadlines and replacement to lane-pool.ts, memory to memory-pressure.ts.
+ * L1  Exactly one completion for each activation, whatever happens in between.
+ * L2  An activation drains before the next begins, in the whole lane.
+ * L3  Before an activation runs, the board says which run it is: whoever must end the lane can name it.
+ */
+import type { Script } from 'node:vm';
+import { LaneBatch, type LaneCompletion, LaneCompletions } from '@perdure/proto/perdure/core/v1/exchange';
+import { WorkflowActivationCompletion } from '@perdure/proto/temporal/sdk/core/workflow_completion/workflow_completion';
+import type { RuntimeApi, SinkCallRecord, WorkerRegistration } from '@perdure/workflow/runtime';
+import { type ActivityBoard, idleBoard } from './activity-board';
+import { type BundleSource, bundleFileName, compileBundle } from './bundle-script';
+import { type InitialFacts, initialFacts } from './initial-facts';
+import { type PressureValve, watchHeap } from './memory-pressure';
+import { Realm } from './realm';
+import { cloneSinkCalls } from './sink-calls';
+import { type PositionMapper, positionMapper } from './source-positions';
+import type { LaneEnd } from './transport';
+
+/** How runs of a worker are kept apart: one hardened realm for all, or a fresh context for each. */
+export type Isolation = 'realm' | 'context';
+
+/** What a lane tells its owner. */
+export interface LaneEvents {
+  onSinkCalls(calls: readonly SinkCallRecord[]): void;
+  onWarning(warning: LaneWarning): void;
+  /** Now and then, unasked: the last figures of a lane that dies. */
+  onStats?(stats: LaneStats): void;
+}
+
+/** Something that went wrong without ending a run. */
+export interface LaneWarning {
+  readonly code:
+    | 'UNHANDLED_REJECTION'
+    | 'SINK_ARGUMENTS_NOT_CLONEABLE'
+    | 'HEAP_PRESSURE'
+    | 'ACTIVATION_ABORTED'
+    | 'LANE_LOST';
+  readonly message: string;
+  readonly lane?: number;
+  readonly worker?: number;
+  readonly runId?: string;
+  readonly workflowType?: string;
+}
+
+export interface LaneStats {
+  readonly lane: number;
+  readonly runs: number;
+  readonly activations: number;
+  readonly realms: number;
+  readonly heapUsedBytes: number;
+  readonly heapLimitBytes: number;
+  /** Cached runs by workflow type, largest first. */
+  readonly runsByType: readonly (readonly [workflowType: string, runs: number])[];
+}
+
+interface LoadedBundle {
+  readonly script: Script;
+  readonly file: string;
+  readonly mapPosition: PositionMapper;
+  readonly workers: Set<number>;
+  /** Isolation "realm": made when the first worker registers. */
+  realm: Realm | undefined;
+}
+
+interface Worker {
+  readonly registration: WorkerRegistration;
+  readonly bundle: LoadedBundle;
+  readonly isolation: Isolation;
+  readonly runs: Map<string, Run>;
+}
+
+interface Run {
+  readonly workflowType: string;
+  readonly realm: Realm;
+}
+
+const unknownRun: InitialFacts = { workflowType: '' };
+/** A batch that takes longer than this gives its completions back in parts. */
+const flushAfterMs = 5;
+
+export class Lane {
+  readonly #bundles = new Map<string, LoadedBundle>();
+  readonly #workers = new Map<number, Worker>();
+  readonly #pressure: PressureValve;
+  #end: LaneEnd | undefined;
+  #activations = 0;
+  #runs = 0;
+  /** The run whose activation was handled last, for whatever surfaces right after it. */
+  #current: { worker: number; runId: string; workflowType: string } | undefined;
+  readonly #warnedRuns = new Set<string>();
+  /** Called after each activation, before the next begins. */
+  onActivationDone: (() => void) | undefined;
+
+  constructor(
+    readonly number: number,
+    private readonly events: LaneEvents,
+    private readonly board: ActivityBoard = idleBoard,
+    private readonly runtimeSource?: string,
+  ) {
+    this.#pressure = watchHeap(
+      () => this.#runs,
+      (count) => this.#end?.evict(count) ?? 0,
+      (message) => {
+        events.onWarning({ code: 'HEAP_PRESSURE', message, lane: number });
+      },
+    );
+  }
+
+  /** Gives the lane its end of the transport; batches may come from now on. */
+  attach(end: LaneEnd): void {
+    this.#end = end;
+  }
+
+  /**
+   * Makes a worker's runs possible on this lane.
+   * @throws BundleRefusedError, or what the runtime throws for a bundle of another format
+   */
+  register(registration: WorkerRegistration, bundle: BundleSource, isolation: Isolation): void {
+    let loaded = this.#bundles.get(bundle.hash);
+    if (loaded === undefined) {
+      loaded = {
+        script: compileBundle(bundle),
+        file: bundleFileName(bundle),
+        mapPosition: positionMapper(bundle),
+        workers: new Set(),
+        realm: undefined,
+      };
+    }
+    if (isolation === 'realm') {
+      loaded.realm ??= this.#newRealm(loaded, true);
+      loaded.realm.api.register(registration, loaded.realm.load(loaded.script));
+    } else {
+      // A bundle that no run could load should fail here and not at the first task.
+      const trial = this.#newRealm(loaded, false);
+      trial.api.register(registration, trial.load(loaded.script));
+    }
+    this.#bundles.set(bundle.hash, loaded);
+    loaded.workers.add(registration.worker);
+    this.#workers.set(registration.worker, { registration, bundle: loaded, isolation, runs: new Map() });
+  }
+
+  /** Forgets a worker and its runs; its bundle too, when no other worker uses it. */
+  unregister(number: number): void {
+    const worker = this.#workers.get(number);
+    if (worker === undefined) return;
+    this.#workers.delete(number);
+    this.#runs -= worker.runs.size;
+    if (worker.isolation === 'realm') worker.bundle.realm?.api.unregister(number);
+    worker.bundle.workers.delete(number);
+    if (worker.bundle.workers.size > 0) return;
+    for (const [hash, loaded] of this.#bundles) if (loaded === worker.bundle) this.#bundles.delete(hash);
+  }
+
+  /** Handles one LaneBatch and gives its completions to the transport. */
+  handleBatch(bytes: Uint8Array): void {
+    const items = LaneBatch.decode(bytes).items ?? [];
+    let completions: LaneCompletion[] = [];
+    const last = items.length - 1;
+    let flushAt = last > 0 ? performance.now() + flushAfterMs : 0;
+    for (let i = 0; i <= last; i++) {
+      const { worker = 0, runId = '', activation } = items[i]!;
+      if (activation === undefined) {
+        this.#evict(worker, runId);
+        continue;
+      }
+      completions.push({ worker, completion: this.#activate(worker, runId, activation) });
+      if (i < last && performance.now() > flushAt) {
+        this.#flush(completions);
+        completions = [];
+        flushAt = performance.now() + flushAfterMs;
+      }
+    }
+    if (completions.length > 0) this.#flush(completions);
+    if (this.#pressure.check()) this.events.onStats?.(this.stats());
+  }
+
+  /** Reports a promise that was rejected without a handler. @returns false if it is none of this lane's */
+  handleRejection(reason: unknown, promise: object): boolean {
+    let mine = false;
+    for (const { realm } of this.#bundles.values()) mine ||= realm?.owns(promise) ?? false;
+    if (!mine) {
+      for (const worker of this.#workers.values()) {
+        if (worker.isolation === 'context')
+          for (const run of worker.runs.values()) mine ||= run.realm.owns(promise);
+      }
+    }
+    if (!mine) return false;
+    const run = this.#current;
+    const key = run === undefined ? '' : `${run.worker}/${run.runId}`;
+    if (this.#warnedRuns.has(key)) return true;
+    if (this.#warnedRuns.size > 1000) this.#warnedRuns.clear();
+    this.#warnedRuns.add(key);
+    const where = run === undefined ? '' : ` in workflow ${run.workflowType} (run ${run.runId})`;
+    this.events.onWarning({
+      code: 'UNHANDLED_REJECTION',
+      message: `a promise was rejected and nothing handles it${where}: ${describe(reason)}`,
+      lane: this.number,
+      ...run,
+    });
+    return true;
+  }
+
+  stats(): LaneStats {
+    const types = new Map<string, number>();
+    for (const worker of this.#workers.values()) {
+      for (const { workflowType } of worker.runs.values())
+        types.set(workflowType, (types.get(workflowType) ?? 0) + 1);
+    }
+    let realms = 0;
+    for (const { realm } of this.#bundles.values()) if (realm !== undefined) realms++;
+    return {
+      lane: this.number,
+      runs: this.#runs,
+      activations: this.#activations,
+      realms,
+      ...this.#pressure.heap(),
+      runsByType: [...types].sort((a, b) => b[1] - a[1]),
+    };
+  }
+
+  close(): void {
+    this.#end?.close();
+    this.#end = undefined;
+  }
+
+  #newRealm(bundle: LoadedBundle, freeze: boolean): Realm {
+    return new Realm({
+      bundleFile: bundle.file,
+      mapPosition: bundle.mapPosition,
+      freeze,
+      runtimeSource: this.runtimeSource,
+    });
+  }
+
+  #flush(items: LaneCompletion[]): void {
+    this.#end?.complete(LaneCompletions.encode({ items }).finish());
+  }
+
+  #evict(number: number, runId: string): void {
+    const worker = this.#workers.get(number);
+    const run = worker?.runs.get(runId);
+    if (worker === undefined || run === undefined) return;
+    worker.runs.delete(runId);
+    this.#runs--;
+    try {
+      run.realm.api.evict(number, runId);
+    } catch (error) {
+      this.events.onWarning({
+        code: 'ACTIVATION_ABORTED',
+        message: `evicting run ${runId} failed: ${describe(error)}`,
+        lane: this.number,
+        worker: number,
+        runId,
+      });
+    }
+  }
+
+  /** L1 @returns the encoded WorkflowActivationCompletion */
+  #activate(number: number, runId: string, activation: Uint8Array): Uint8Array {
+    this.#activations++;
+    const worker = this.#workers.get(number);
+    if (worker === undefined) return failure(runId, `lane ${this.number} has no worker ${number}`);
+    let run = worker.runs.get(runId);
+    if (run === undefined) {
+      const facts = initialFacts(activation) ?? unknownRun;
+      try {
+        run = { workflowType: facts.workflowType, realm: this.#realmForRun(worker) };
+      } catch (error) {
+        return failure(runId, `no context could be made for the run: ${describe(error)}`);
+      }
+      worker.runs.set(runId, run);
+      this.#runs++;
+    }
+    const { realm, workflowType } = run;
+    this.#current = { worker: number, runId, workflowType };
+    this.board.begin(number, runId, workflowType); // L3
+    try {
+      return this.#drive(realm, realm.api, number, runId, activation);
+    } finally {
+      this.onActivationDone?.();
+      this.board.end();
+    }
+  }
+
+  #realmForRun(worker: Worker): Realm {
+    if (worker.isolation === 'realm') return worker.bundle.realm!;
+    const realm = this.#newRealm(worker.bundle, false);
+    realm.api.register(worker.registration, realm.load(worker.bundle.script));
+    return realm;
+  }
+
+  /** L2 */
+  #drive(realm: Realm, api: RuntimeApi, worker: number, runId: string, activation: Uint8Array): Uint8Array {
+    let completion: Uint8Array;
+    try {
+      api.begin(worker, realm.bytesFrom(activation));
+      realm.drain();
+      while (api.step()) realm.drain();
+      completion = copyOf(api.finish());
+    } catch (error) {
+      const message = `the activation could not be finished: ${describe(error)}`;
+      this.events.onWarning({ code: 'ACTIVATION_ABORTED', message, lane: this.number, ...this.#current });
+      try {
+        completion = copyOf(api.abort(message));
+      } catch {
+        completion = failure(runId, message);
+      }
+    }
+    const calls = api.takeSinkCalls();
+    if (calls !== undefined && calls.length > 0) {
+      this.events.onSinkCalls(
+        cloneSinkCalls(calls, (message) => {
+          this.events.onWarning({
+            code: 'SINK_ARGUMENTS_NOT_CLONEABLE',
+            message,
+            lane: this.number,
+            ...this.#current,
+          });
+        }),
+      );
+    }
+    return completion;
+  }
+}
+
+/** The runtime reuses its memory, so what is kept past the next begin is copied. */
+function copyOf(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.prototype.slice.call(
+    new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength),
+  );
+}
+
+/** A completion that fails the task, for when no runtime can make one. */
+function failure(runId: string, message: string): Uint8Array {
+  return WorkflowActivationCompletion.encode({
+    runId,
+    failed: {
+      failure: {
+        message,
+        source: 'perdure',
+        applicationFailureInfo: { type: 'SandboxError', nonRetryable: false },
+      },
+    },
+  }).finish();
+}
+
+/** Text of a thrown value that may be anything at all. */
+function describe(error: unknown): string {
+  try {
+    if (typeof error === 'object' && error !== null) {
+      const { stack, message } = error as { stack?: unknown; message?: unknown };
+      if (typeof stack === 'string' && stack !== '') return stack;
+      if (typeof message === 'string') return message;
+    }
+    return String(error);
+  } catch {
+    return 'a value that cannot be shown';
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Keeps a lane's heap below its limit by asking for the eviction of runs.
+ *
+ * M1  What lives is known only right after a full garbage collection. A sentinel object tells when one has
+ *     happened; between two of them nothing is measured but now and then the total, as a second line.
+ * M2  Evicting is asked for in proportion to what is too much, and not again before the next collection.
+ */
+import { getHeapStatistics } from 'node:v8';
+
+/** Live bytes above this share of the limit are too much ... */
+const highShare = 0.6;
+/** ... and this share is what eviction aims at. */
+const targetShare = 0.4;
+/** The total, garbage included, above which runs go without waiting for a collection. */
+const alarmShare = 0.85;
+/** Batches between two looks at the total; a look takes some microseconds. */
+const batchesPerLook = 64;
+
+export interface HeapFigures {
+  readonly heapUsedBytes: number;
+  readonly heapLimitBytes: number;
+}
+
+export interface PressureValve {
+  /** Called after each batch. @returns true if this was the moment for a look */
+  check(): boolean;
+  heap(): HeapFigures;
+}
+
+/**
+ * @param runs how many runs the lane holds
+ * @param evict asks the transport for evictions, returns how many will come
+ * @param warn gets a sentence when runs had to go
+ */
+export function watchHeap(
+  runs: () => number,
+  evict: (count: number) => number,
+  warn: (message: string) => void,
+  heapStatistics: () => { used_heap_size: number; heap_size_limit: number } = getHeapStatistics,
+): PressureValve {
+  let batches = 0;
+  let asked = false;
+
+  function relieve(share: number): void {
+    const { used_heap_size: used, heap_size_limit: limit } = heapStatistics();
+    if (used < share * limit || asked) return;
+    const held = runs();
+    if (held === 0) return;
+    const surplus = (used - targetShare * limit) / used;
+    const count = Math.max(1, Math.ceil(held * surplus));
+    asked = true; // M2
+    const coming = evict(count);
+    const megabytes = (bytes: number) => Math.round(bytes / 2 ** 20);
+    warn(
+      `the heap of a lane holds ${megabytes(used)} of ${megabytes(limit)} MB; ` +
+        `asked for the eviction of ${count} of ${held} cached runs, ${coming} will go`,
+    );
+  }
+
+  // M1: weak targets are cleared by full collections only, not by those of the young generation.
+  const collections = new FinalizationRegistry<void>(() => {
+    asked = false;
+    relieve(highShare);
+    arm();
+  });
+  function arm(): void {
+    collections.register({}, undefined);
+  }
+  arm();
+
+  return {
+    check() {
+      if (++batches % batchesPerLook !== 0) return false;
+      relieve(alarmShare);
+      return true;
+    },
+    heap() {
+      const { used_heap_size: heapUsedBytes, heap_size_limit: heapLimitBytes } = heapStatistics();
+      return { heapUsedBytes, heapLimitBytes };
+    },
+  };
+}

@@ -1,0 +1,165 @@
+/**
+ * A host for lanes that needs nothing native: gives activations to lanes over MessagePorts.
+ *
+ * Owns    which run is on which lane, pending activations, the order of use for eviction.
+ * Leaves  where activations come from and completions go to its user.
+ * F1  A run stays on its lane until it is evicted or its lane is lost.
+ * F2  Every activation settles: with its completion, or with an error when its lane is lost.
+ */
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { LaneBatch, LaneCompletions, type LaneItem } from '@perdure/proto/perdure/core/v1/exchange';
+import { WorkflowActivationCompletion } from '@perdure/proto/temporal/sdk/core/workflow_completion/workflow_completion';
+import { LaneLostError, PoolClosedError } from '../errors';
+import type { LaneLostReport, TransportData } from '../lane-pool';
+import type { FromLanePort } from './message-port-lane';
+
+/** Path of the module to give as `LanePoolOptions.transportModule`. */
+export const messagePortTransport: string = require.resolve('./message-port-lane');
+
+interface HostLane {
+  readonly port: MessagePort;
+  /** Run key to the run's pending activation; in order of use, least recent first. */
+  readonly runs: Map<string, Pending | undefined>;
+  queued: LaneItem[];
+}
+
+interface Pending {
+  resolve(completion: Uint8Array): void;
+  reject(error: Error): void;
+}
+
+const keyOf = (worker: number, runId: string) => `${worker}/${runId}`;
+
+/** Use its methods as options of the pool: `transportData: host.connect`, `onLaneLost: host.laneLost`. */
+export class MessagePortHost {
+  readonly #lanes = new Map<number, HostLane>();
+  readonly #laneOfRun = new Map<string, HostLane>();
+  #pending = 0;
+  #closed = false;
+
+  /** For `LanePoolOptions.transportData`. */
+  readonly connect = (number: number): TransportData => {
+    const { port1, port2 } = new MessageChannel();
+    const lane: HostLane = { port: port1, runs: new Map(), queued: [] };
+    this.#lanes.set(number, lane);
+    port1.on('message', (message: FromLanePort) => {
+      if (message.kind === 'completions') this.#complete(lane, message.bytes);
+      else this.#evictSome(lane, message.count);
+    });
+    if (this.#pending === 0) port1.unref();
+    return { data: port2, transfer: [port2] };
+  };
+
+  /** For `LanePoolOptions.onLaneLost`: what the lane had fails, and its runs have to begin anew (F2). */
+  readonly laneLost = (report: LaneLostReport): void => {
+    const lane = this.#lanes.get(report.lane);
+    if (lane === undefined) return;
+    this.#lanes.delete(report.lane);
+    lane.port.close();
+    const { guilty } = report;
+    const guiltyKey = guilty === undefined ? undefined : keyOf(guilty.worker, guilty.runId);
+    for (const [key, pending] of lane.runs) {
+      this.#laneOfRun.delete(key);
+      if (pending === undefined) continue;
+      this.#settled();
+      pending.reject(
+        key === guiltyKey
+          ? new LaneLostError(guilty!.message, { hint: guilty!.hint })
+          : new LaneLostError(report.message, { hint: 'start the run anew from its history' }),
+      );
+    }
+  };
+
+  /**
+   * Runs one activation.
+   * @param activation an encoded coresdk.workflow_activation.WorkflowActivation; one at a time for each run
+   * @returns the encoded WorkflowActivationCompletion
+   * @throws LaneLostError if the lane was ended before it answered
+   */
+  activate(worker: number, runId: string, activation: Uint8Array): Promise<Uint8Array> {
+    if (this.#closed) return Promise.reject(new PoolClosedError('the host is closed'));
+    const key = keyOf(worker, runId);
+    const lane = this.#laneOfRun.get(key) ?? this.#leastLoaded();
+    if (lane === undefined) {
+      return Promise.reject(
+        new LaneLostError('there is no lane at the moment', { hint: 'try again shortly' }),
+      );
+    }
+    this.#laneOfRun.set(key, lane); // F1
+    return new Promise((resolve, reject) => {
+      lane.runs.delete(key);
+      lane.runs.set(key, { resolve, reject });
+      if (this.#pending++ === 0) for (const each of this.#lanes.values()) each.port.ref();
+      this.#queue(lane, { worker, runId, activation });
+    });
+  }
+
+  /** Drops a run's instance; its next activation has to start it again. */
+  evict(worker: number, runId: string): void {
+    const key = keyOf(worker, runId);
+    const lane = this.#laneOfRun.get(key);
+    if (lane === undefined || lane.runs.get(key) !== undefined) return;
+    this.#laneOfRun.delete(key);
+    lane.runs.delete(key);
+    this.#queue(lane, { worker, runId, evict: true });
+  }
+
+  /** Whether a run is in a lane's cache. */
+  holds(worker: number, runId: string): boolean {
+    return this.#laneOfRun.has(keyOf(worker, runId));
+  }
+
+  /** Closes the ports; pending activations fail. */
+  close(): void {
+    this.#closed = true;
+    for (const number of [...this.#lanes.keys()]) {
+      this.laneLost({ lane: number, reason: 'crash', message: 'the host was closed' });
+    }
+  }
+
+  /** Everything of one turn goes in one batch: waking a thread is what costs. */
+  #queue(lane: HostLane, item: LaneItem): void {
+    lane.queued.push(item);
+    if (lane.queued.length > 1) return;
+    queueMicrotask(() => {
+      const items = lane.queued;
+      lane.queued = [];
+      lane.port.postMessage(LaneBatch.encode({ items }).finish());
+    });
+  }
+
+  #complete(lane: HostLane, bytes: Uint8Array): void {
+    for (const { worker = 0, completion } of LaneCompletions.decode(bytes).items ?? []) {
+      if (completion === undefined) continue;
+      const { runId = '' } = WorkflowActivationCompletion.decode(completion);
+      const key = keyOf(worker, runId);
+      const pending = lane.runs.get(key);
+      if (pending === undefined) continue;
+      lane.runs.set(key, undefined);
+      this.#settled();
+      pending.resolve(completion);
+    }
+  }
+
+  #settled(): void {
+    if (--this.#pending === 0) for (const each of this.#lanes.values()) each.port.unref();
+  }
+
+  #evictSome(lane: HostLane, count: number): void {
+    let left = count;
+    for (const [key, pending] of lane.runs) {
+      if (left === 0) return;
+      if (pending !== undefined) continue;
+      const at = key.indexOf('/');
+      this.evict(Number(key.slice(0, at)), key.slice(at + 1));
+      left--;
+    }
+  }
+
+  #leastLoaded(): HostLane | undefined {
+    let best: HostLane | undefined;
+    for (const lane of this.#lanes.values())
+      if (best === undefined || lane.runs.size < best.runs.size) best = lane;
+    return best;
+  }
+}
