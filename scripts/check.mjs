@@ -2,7 +2,7 @@
  * `npm run check`: everything that can be said about the sources without running them.
  * Each check prints one line; all of them run, even when one fails.
  */
-import { must, run } from './tools/exec.mjs';
+import { must, npmCommand, run } from './tools/exec.mjs';
 import { packageBin } from './tools/paths.mjs';
 import { build, checkNode, installDependencies, requireCargo } from './tools/setup.mjs';
 import { Tally } from './tools/tally.mjs';
@@ -31,6 +31,17 @@ await tally.check('links in documents', checkLinks);
 await tally.check('error codes and their pages', checkErrorPages);
 await tally.check('READMEs', checkReadmes);
 await tally.check('CI workflows (actionlint)', checkWorkflows);
+await tally.check('package-lock.json matches the package.json files', () =>
+  quiet(
+    ...npmCommand(),
+    'ci',
+    '--dry-run',
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ),
+);
 await tally.check('Rust format (cargo fmt)', () => quiet('cargo', 'fmt', '--all', '--check'));
 await tally.check('Rust lint (cargo clippy)', async () => {
   await requireCargo();
