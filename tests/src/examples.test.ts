@@ -1,0 +1,88 @@
+/** The examples of docs/examples, run as their READMEs say, on a real server. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type DevServer, startDevServer } from '@perdure/dev-server';
+
+const exec = promisify(execFile);
+const root = join(__dirname, '..', '..');
+const example = (name: string) => join(root, 'docs', 'examples', name);
+
+let server: DevServer;
+
+beforeAll(async () => {
+  server = await startDevServer();
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  for (const name of ['hello', 'counter']) await exec(process.execPath, [tsc, '-p', example(name)]);
+}, 120_000);
+
+afterAll(() => server?.stop());
+
+interface ExampleWorker {
+  readonly process: ChildProcess;
+  readonly log: () => string;
+  readonly ended: Promise<number | null>;
+}
+
+function startWorker(name: string): ExampleWorker {
+  const child = spawn(process.execPath, [join(example(name), 'lib', 'worker.js')], {
+    env: { ...process.env, TEMPORAL_ADDRESS: server.address },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let log = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      log += chunk;
+    });
+  }
+  return {
+    process: child,
+    log: () => log,
+    ended: new Promise((resolve) => child.once('close', resolve)),
+  };
+}
+
+async function runClient(name: string, args: string[] = []): Promise<string> {
+  const { stdout } = await exec(process.execPath, [join(example(name), 'lib', 'client.js'), ...args], {
+    env: { ...process.env, TEMPORAL_ADDRESS: server.address },
+    timeout: 60_000,
+  });
+  return stdout;
+}
+
+async function withWorker(name: string, body: (worker: ExampleWorker) => Promise<void>): Promise<void> {
+  const worker = startWorker(name);
+  try {
+    await body(worker);
+  } catch (error) {
+    throw new Error(`${(error as Error).message}\nthe worker said:\n${worker.log()}`, { cause: error });
+  } finally {
+    worker.process.kill('SIGKILL');
+    await worker.ended;
+  }
+}
+
+describe('examples', () => {
+  it('hello greets the name it is given, and its worker ends with status 0 on SIGTERM', async () => {
+    await withWorker('hello', async (worker) => {
+      expect(await runClient('hello', ['Ada'])).toContain('result: Hello, Ada!');
+      worker.process.kill('SIGTERM');
+      expect(await worker.ended).toBe(0);
+    });
+  }, 90_000);
+
+  it('hello started while no worker is up finishes once one is', async () => {
+    const result = runClient('hello', ['Grace']);
+    await withWorker('hello', async () => {
+      expect(await result).toContain('result: Hello, Grace!');
+    });
+  }, 90_000);
+
+  it('counter adds up its signals and answers its query', async () => {
+    await withWorker('counter', async () => {
+      const output = await runClient('counter');
+      expect(output).toContain('current: 12');
+      expect(output).toContain('result: 12');
+    });
+  }, 90_000);
+});
