@@ -1,0 +1,108 @@
+//! The core's runtime: tokio threads and telemetry, shared by connections and workers.
+//!
+//! V1  Dropping a runtime on a JavaScript thread never blocks it: the core's part is ended on a thread of its own,
+//!     or left alone while the process exits.
+
+use crate::error::{HubError, decode};
+use crate::outbox::Outbox;
+use crate::proto;
+use crate::telemetry::{self, LogForwarder};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+use temporalio_common::telemetry::metrics::TemporalMeter;
+use temporalio_common::telemetry::remove_trace_subscriber_for_current_thread;
+use temporalio_sdk_core::{CoreRuntime, RuntimeOptions, TokioRuntimeBuilder};
+use tokio::runtime::Handle;
+
+pub struct Runtime {
+    core: Mutex<Option<CoreRuntime>>,
+    tokio: Handle,
+    logs: Arc<LogForwarder>,
+}
+
+impl Runtime {
+    /// `telemetry` is woken when log records are pending; its thread then calls [`Runtime::take_telemetry`].
+    /// `bytes`: an encoded perdure.core.v1.RuntimeOptions.
+    pub fn open(bytes: &[u8], telemetry: Arc<Outbox>) -> Result<Self, HubError> {
+        let options: &proto::RuntimeOptions = &decode(bytes, "RuntimeOptions")?;
+        let failed = |cause: String| HubError::TelemetryFailed { cause };
+        let logs = LogForwarder::new(telemetry);
+        let heartbeat = Some(options.worker_heartbeat_interval_ms)
+            .filter(|ms| *ms > 0)
+            .map(Duration::from_millis);
+        let core_options = RuntimeOptions::builder()
+            .telemetry_options(telemetry::options(options, &logs)?)
+            .heartbeat_interval(heartbeat)
+            .build()
+            .map_err(|cause| HubError::OptionsInvalid { what: cause })?;
+        let mut builder = TokioRuntimeBuilder::<fn()> {
+            inner: tokio::runtime::Builder::new_multi_thread(),
+            lang_on_thread_start: None,
+        };
+        builder.inner.thread_name("perdure-io");
+        if options.io_threads > 0 {
+            builder.inner.worker_threads(options.io_threads as usize);
+        }
+        let mut core = CoreRuntime::new(core_options, builder)
+            .map_err(|cause| failed(format!("{cause:#}")))?;
+        // The core has made itself this thread's log subscriber: this is JavaScript's thread, which logs otherwise.
+        remove_trace_subscriber_for_current_thread();
+        let tokio = core.tokio_handle();
+        logs.attach(tokio.clone());
+        if let Some(metrics) = &options.metrics {
+            let _inside = tokio.enter();
+            if let Some(meter) = telemetry::exporter(metrics)? {
+                core.telemetry_mut().attach_late_init_metrics(meter);
+            }
+        }
+        Ok(Self {
+            core: Mutex::new(Some(core)),
+            tokio,
+            logs,
+        })
+    }
+
+    /// An encoded TelemetryBatch with everything pending.
+    pub fn take_telemetry(&self) -> Vec<u8> {
+        self.logs.take()
+    }
+
+    pub fn tokio(&self) -> &Handle {
+        &self.tokio
+    }
+
+    /// Ends the runtime's threads. Idempotent.
+    pub fn close(&self) {
+        let core = self.lock().take();
+        if let Some(core) = core {
+            // V1: waits for tokio's threads, so not here.
+            let _ = std::thread::Builder::new()
+                .name("perdure-runtime-close".into())
+                .spawn(move || drop(core));
+        }
+    }
+
+    pub(crate) fn meter(&self) -> Option<TemporalMeter> {
+        self.lock()
+            .as_ref()
+            .and_then(|core| core.telemetry().get_temporal_metric_meter())
+    }
+
+    pub(crate) fn with_core<T>(
+        &self,
+        use_it: impl FnOnce(&CoreRuntime) -> Result<T, HubError>,
+    ) -> Result<T, HubError> {
+        use_it(self.lock().as_ref().ok_or(HubError::RuntimeClosed)?)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<CoreRuntime>> {
+        self.core.lock().expect("no panic holds this lock")
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // V1: the last handle went away without a close, most likely because the process exits.
+        std::mem::forget(self.lock().take());
+    }
+}
