@@ -21,28 +21,97 @@ export function platformName() {
   return platform === 'win32' ? `win32-${arch}-msvc` : `${platform}-${arch}`;
 }
 
+/** The addon's platform packages that hold a built addon, by name of the platform. */
+export function builtPlatforms() {
+  const dir = join(root, 'packages', 'core', 'npm');
+  if (!existsSync(dir)) return [];
+  return readdirSync(dir)
+    .filter((platform) => existsSync(join(dir, platform, 'package.json')))
+    .filter((platform) => readdirSync(join(dir, platform)).some((file) => file.endsWith('.node')))
+    .sort();
+}
+
+/**
+ * Copies every package to `dir` as it is to be published: with only what its manifest lists, without development
+ * dependencies, with the licence, and, for the core, with the platform packages as optional dependencies.
+ * @param {string[]} platforms of builtPlatforms()
+ * @returns {Promise<{ name: string, dir: string }[]>} platform packages first, then in the order of the layers
+ */
+export async function stageAll(dir, platforms) {
+  const version = readJson(join(root, 'packages', 'core', 'package.json')).version;
+  const staged = [];
+  const addons = {};
+  for (const platform of platforms) {
+    const from = join(root, 'packages', 'core', 'npm', platform);
+    const manifest = { ...readJson(join(from, 'package.json')), version };
+    addons[manifest.name] = version;
+    staged.push(await stage(join(dir, `core-${platform}`), from, manifest));
+  }
+  for (const { short, dir: from, manifest } of inLayerOrder()) {
+    const { devDependencies, scripts, ...published } = manifest;
+    if (short === 'core') published.optionalDependencies = { ...published.optionalDependencies, ...addons };
+    staged.push(await stage(join(dir, short), from, published));
+  }
+  return staged;
+}
+
+async function stage(to, from, manifest) {
+  await mkdir(to, { recursive: true });
+  for (const part of [
+    'README.md',
+    'CHANGELOG.md',
+    ...(manifest.files ?? []).filter((file) => !/[!*]/.test(file)),
+  ]) {
+    if (existsSync(join(from, part))) await cp(join(from, part), join(to, part), { recursive: true });
+  }
+  await cp(join(root, 'LICENSE'), join(to, 'LICENSE'));
+  for (const file of manifest.files ?? []) {
+    if (file.startsWith('*.')) {
+      for (const name of readdirSync(from).filter((each) => each.endsWith(file.slice(1)))) {
+        await cp(join(from, name), join(to, name));
+      }
+    }
+  }
+  await writeFile(join(to, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  return { name: manifest.name, dir: to };
+}
+
+/** What a package needs comes before it, so that a publication that breaks off leaves nothing that cannot be installed. */
+function inLayerOrder() {
+  const left = new Map(workspacePackages().map((pkg) => [pkg.name, pkg]));
+  const ordered = [];
+  while (left.size > 0) {
+    const ready = [...left.values()].filter(({ manifest }) =>
+      Object.keys(manifest.dependencies ?? {}).every((name) => !left.has(name)),
+    );
+    if (ready.length === 0) throw new Error(`dependencies form a cycle: ${[...left.keys()].join(', ')}`);
+    for (const pkg of ready) {
+      ordered.push(pkg);
+      left.delete(pkg.name);
+    }
+  }
+  return ordered;
+}
+
 /**
  * Packs every package and this machine's addon.
- * @param {string} dir where the tarballs go
+ * @param {string} dir where staged packages and tarballs go
  * @returns {Promise<Map<string, { file: string, bytes: number, unpackedBytes: number, files: string[] }>>} by package name
  */
 export async function packAll(dir) {
-  await mkdir(dir, { recursive: true });
-  const folders = workspacePackages().map((pkg) => pkg.dir);
-  const addon = join(root, 'packages', 'core', 'npm', platformName());
-  if (!existsSync(join(addon, 'package.json'))) {
-    throw new Error(`packages/core/npm/${platformName()} is missing: this platform has no addon package`);
-  }
-  if (!readdirSync(addon).some((file) => file.endsWith('.node'))) {
-    throw new Error(`packages/core/npm/${platformName()} holds no .node file: build it with "npm run build"`);
+  const platform = platformName();
+  if (!builtPlatforms().includes(platform)) {
+    throw new Error(
+      `packages/core/npm/${platform} holds no addon for this machine: build it with "npm run build"`,
+    );
   }
   const packed = new Map();
-  for (const folder of [...folders, addon]) {
+  for (const staged of await stageAll(join(dir, 'staged'), [platform])) {
     const { stdout } = await must(
       [
         ...npmCommand(),
         'pack',
-        folder,
+        staged.dir,
         '--json',
         '--ignore-scripts',
         `--pack-destination=${dir}`,
