@@ -13,6 +13,7 @@ const STEPS = [
   { title: 'tests', command: [...npmCommand(), 'test'] },
   { title: 'checks', command: [...npmCommand(), 'run', 'check'] },
   { title: 'quick start', command: [...npmCommand(), 'start'], counts: false },
+  { title: 'other Node.js versions', command: [...npmCommand(), 'run', 'check:nodes'] },
   { title: 'packed packages', command: [...npmCommand(), 'run', 'check:packages'] },
 ];
 /** No step takes half of this on the slowest machine we know. */
