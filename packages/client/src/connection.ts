@@ -1,0 +1,273 @@
+/**
+ * A connection to a Temporal server over @grpc/grpc-js.
+ *
+ * Owns    the channel, the headers of calls, the scopes of deadlines, headers and abort signals.
+ * Leaves  messages to rpc.ts, retries to grpc-retry.ts, options to connection-options.ts.
+ * K1  A channel connects at the first call; making a Connection contacts nobody.
+ * K2  Inner scopes win over outer ones, header by header; an abort signal of any scope ends a call.
+ * K3  Everything a call needs is read when it is made: a rotated API key counts from the next call on.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { type CallOptions, Client as GrpcClient, Metadata as GrpcMetadata, status as grpcStatus } from '@grpc/grpc-js';
+import { IllegalStateError } from '@perdure/common';
+import {
+  type ConnectionOptions,
+  type ConnectionOptionsWithDefaults,
+  type ConnectionPlugin,
+  type Metadata,
+  type ResolvedConnectionOptions,
+  resolveConnectionOptions,
+} from './connection-options';
+import { ConnectionFailedError, isGrpcServiceError } from './errors';
+import { CLIENT_NAME, CLIENT_VERSION } from './pkg';
+import type { RpcCall } from './rpc';
+import { HealthService, OperatorService, TestService, WorkflowService } from './services';
+
+/** What the calls of the current scope share. */
+export interface CallContext {
+  /** Milliseconds since the epoch, or a date. */
+  deadline?: number | Date;
+  metadata?: Metadata;
+  abortSignal?: AbortSignal;
+}
+
+/** What clients need of a connection; other transports implement it too. */
+export interface ConnectionLike {
+  workflowService: WorkflowService;
+  operatorService: OperatorService;
+  plugins: ConnectionPlugin[];
+  close(): Promise<void>;
+  ensureConnected(): Promise<void>;
+  withDeadline<R>(deadline: number | Date, fn: () => Promise<R>): Promise<R>;
+  withMetadata<R>(metadata: Metadata, fn: () => Promise<R>): Promise<R>;
+  withAbortSignal<R>(abortSignal: AbortSignal, fn: () => Promise<R>): Promise<R>;
+}
+
+/** Key under which a connection says what else it can do. */
+export const InternalConnectionLikeSymbol = Symbol('__temporal_internal_client_connection_like');
+export type InternalConnectionLike = ConnectionLike & {
+  [InternalConnectionLikeSymbol]?: {
+    /** Whether a worker on the same connection could take the first task from the start's response. */
+    readonly supportsEagerStart?: boolean;
+  };
+};
+
+const identity = (bytes: Buffer | Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/** Turns the error of the first call into one that says what is at fault. */
+function explain(address: string, usesTls: boolean, cause: Error): ConnectionFailedError {
+  const text = isGrpcServiceError(cause) ? cause.details : cause.message;
+  const code = isGrpcServiceError(cause) ? cause.code : undefined;
+  const failed = (fault: ConnectionFailedError['fault'], what: string, hint: string) =>
+    new ConnectionFailedError(`Failed to connect to Temporal server at '${address}': ${what}`, fault, { cause, hint });
+  if (/Name resolution failed|ENOTFOUND|EAI_AGAIN/.test(text)) {
+    return failed('name', `the host name does not resolve (${text})`, 'check the spelling of the host in address');
+  }
+  if (/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/.test(text)) {
+    return failed('port', `nobody accepts connections there (${text})`, 'check that the server runs and the port is right');
+  }
+  if (/certificate|CERT|SSL|TLS|self.signed|altname|EPROTO|packet length too long|wrong version/i.test(text)) {
+    return failed('tls', `the TLS handshake failed (${text})`, 'check tls: the CA, the client certificate, the server name');
+  }
+  if (code === grpcStatus.UNAUTHENTICATED || code === grpcStatus.PERMISSION_DENIED) {
+    return failed('credentials', `the server refuses the credentials (${text})`, 'check the API key or the client certificate');
+  }
+  if (/ECONNRESET|socket hang up|Connection dropped|Protocol error|GOAWAY|before secure|end of file|EOF/i.test(text)) {
+    return usesTls
+      ? failed('tls', `the peer closed the connection (${text})`, 'the port may not speak TLS, or want a client certificate')
+      : failed('tls', `the peer closed the connection (${text})`, 'the port may expect TLS: set tls');
+  }
+  if (code === grpcStatus.DEADLINE_EXCEEDED) {
+    return failed('timeout', `no answer in time (${text})`, 'raise connectTimeout, or find out what drops the packets');
+  }
+  return failed('server', text, 'the address answers, but not as a Temporal server does; check the port');
+}
+
+/** A connection. Expensive to make and made to be shared: all clients of a process may use one. */
+export class Connection implements ConnectionLike {
+  readonly options: ConnectionOptionsWithDefaults;
+  /** Deadline, headers and abort signal of the current scope. */
+  readonly callContextStorage = new AsyncLocalStorage<CallContext>();
+  readonly [InternalConnectionLikeSymbol] = { supportsEagerStart: false };
+
+  private readonly client: GrpcClient;
+  private readonly usesTls: boolean;
+  private apiKey: string | (() => string) | undefined;
+  private connected: Promise<void> | undefined;
+  private closed = false;
+  private services: {
+    workflow?: WorkflowService;
+    operator?: OperatorService;
+    test?: TestService;
+    health?: HealthService;
+  } = {};
+
+  protected constructor({ options, apiKey, usesTls }: ResolvedConnectionOptions) {
+    this.options = options;
+    this.apiKey = apiKey;
+    this.usesTls = usesTls;
+    this.client = new GrpcClient(options.address, options.credentials, options.channelArgs); // K1
+  }
+
+  /**
+   * A connection that connects at its first call.
+   * @throws {ValueError} wrong options
+   */
+  static lazy(options?: ConnectionOptions): Connection {
+    return new Connection(resolveConnectionOptions(options));
+  }
+
+  /**
+   * A connection that has reached the server.
+   * @throws {ValueError} wrong options
+   * @throws {ConnectionFailedError} no connection within `connectTimeout`
+   */
+  static async connect(options?: ConnectionOptions): Promise<Connection> {
+    const connection = Connection.lazy(options);
+    try {
+      await connection.ensureConnected();
+    } catch (error) {
+      await connection.close();
+      throw error;
+    }
+    return connection;
+  }
+
+  get plugins(): ConnectionPlugin[] {
+    return this.options.plugins;
+  }
+
+  /** All RPCs of the server's main service. */
+  get workflowService(): WorkflowService {
+    this.services.workflow ??= WorkflowService.create(this.call);
+    return this.services.workflow;
+  }
+
+  /** Search attributes, Nexus endpoints, clusters. */
+  get operatorService(): OperatorService {
+    this.services.operator ??= OperatorService.create(this.call);
+    return this.services.operator;
+  }
+
+  /** Time control; only the time-skipping test server answers. */
+  get testService(): TestService | undefined {
+    this.services.test ??= TestService.create(this.call);
+    return this.services.test;
+  }
+
+  /** The standard health check. */
+  get healthService(): HealthService {
+    this.services.health ??= HealthService.create(this.call);
+    return this.services.health;
+  }
+
+  /**
+   * Reaches the server unless that has been done. May be called often; after a failure the next call tries again.
+   * @throws {ConnectionFailedError} no connection within `connectTimeout`; `fault` says why
+   */
+  async ensureConnected(): Promise<void> {
+    this.connected ??= this.reach().catch((error) => {
+      this.connected = undefined;
+      throw error;
+    });
+    await this.connected;
+  }
+
+  private async reach(): Promise<void> {
+    this.assertOpen();
+    const deadline = Date.now() + this.options.connectTimeoutMs;
+    try {
+      await this.withDeadline(deadline, () => this.workflowService.getSystemInfo({}));
+    } catch (error) {
+      // Servers from before GetSystemInfo are servers all the same.
+      if (isGrpcServiceError(error) && error.code === grpcStatus.UNIMPLEMENTED) return;
+      throw explain(this.options.address, this.usesTls, error as Error);
+    }
+  }
+
+  /**
+   * Runs `fn`; every call in it ends at `deadline`.
+   * @param deadline  milliseconds since the epoch, or a date
+   */
+  async withDeadline<R>(deadline: number | Date, fn: () => Promise<R>): Promise<R> {
+    return await this.within({ deadline }, fn);
+  }
+
+  /** Runs `fn`; aborting the signal ends the calls in it with the gRPC status CANCELLED. */
+  async withAbortSignal<R>(abortSignal: AbortSignal, fn: () => Promise<R>): Promise<R> {
+    const outer = this.callContextStorage.getStore()?.abortSignal;
+    const both = outer === undefined ? abortSignal : AbortSignal.any([outer, abortSignal]); // K2
+    return await this.within({ abortSignal: both }, fn);
+  }
+
+  /** Runs `fn`; every call in it carries these headers too. */
+  async withMetadata<R>(metadata: Metadata, fn: () => Promise<R>): Promise<R> {
+    const outer = this.callContextStorage.getStore()?.metadata;
+    return await this.within({ metadata: { ...outer, ...metadata } }, fn);
+  }
+
+  /** Runs `fn`; every call in it carries this API key. */
+  async withApiKey<R>(apiKey: string, fn: () => Promise<R>): Promise<R> {
+    return await this.withMetadata({ Authorization: `Bearer ${apiKey}` }, fn);
+  }
+
+  private async within<R>(context: CallContext, fn: () => Promise<R>): Promise<R> {
+    return await this.callContextStorage.run({ ...this.callContextStorage.getStore(), ...context }, fn);
+  }
+
+  /** Replaces the API key from the next call on. */
+  setApiKey(apiKey: string | (() => string)): void {
+    this.apiKey = apiKey;
+  }
+
+  /** Closes the channel; calls that run are cancelled. */
+  async close(): Promise<void> {
+    this.closed = true;
+    this.client.close();
+  }
+
+  private assertOpen(): void {
+    if (this.closed) {
+      throw new IllegalStateError('The connection is closed', { hint: 'make a new one with Connection.connect' });
+    }
+  }
+
+  private headers(call: RpcCall, scope: Metadata | undefined): GrpcMetadata {
+    const headers = new GrpcMetadata();
+    headers.set('client-name', CLIENT_NAME);
+    headers.set('client-version', CLIENT_VERSION);
+    if (call.namespace !== undefined) headers.set('temporal-namespace', call.namespace);
+    const apiKey = typeof this.apiKey === 'function' ? this.apiKey() : this.apiKey; // K3
+    if (apiKey !== undefined) headers.set('authorization', `Bearer ${apiKey}`);
+    for (const [name, value] of Object.entries(this.options.metadata)) headers.set(name, value);
+    for (const [name, value] of Object.entries(scope ?? {})) headers.set(name, value); // K2: the scope's win
+    return headers;
+  }
+
+  /** The transport of this connection's services (RpcTransport). */
+  private readonly call = async (call: RpcCall): Promise<Uint8Array> => {
+    this.assertOpen();
+    const { deadline, metadata, abortSignal } = this.callContextStorage.getStore() ?? {};
+    const headers = this.headers(call, metadata);
+    const options: CallOptions = { deadline, interceptors: this.options.interceptors };
+    return await new Promise<Uint8Array>((resolve, reject) => {
+      const onAbort = () => running.cancel();
+      const running = this.client.makeUnaryRequest(
+        `/${call.service}/${call.method}`,
+        identity,
+        identity,
+        call.request,
+        headers,
+        options,
+        (error, response) => {
+          abortSignal?.removeEventListener('abort', onAbort);
+          if (error !== null) reject(error);
+          else resolve(response!);
+        },
+      );
+      if (abortSignal?.aborted) onAbort();
+      else abortSignal?.addEventListener('abort', onAbort, { once: true });
+    });
+  };
+}

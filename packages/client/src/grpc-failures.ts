@@ -1,0 +1,56 @@
+/**
+ * From errors of gRPC calls to the typed errors of this SDK.
+ *
+ * Owns    reading the details that servers attach to a status, and the mapping of statuses.
+ * M1  An error that is not of a gRPC call passes unchanged: it is the caller's, or typed already.
+ */
+import { type ServiceError as GrpcServiceError, status as grpcStatus } from '@grpc/grpc-js';
+import { NamespaceNotFoundError, WorkflowNotFoundError } from '@perdure/common';
+import type { Any } from '@perdure/proto/google/protobuf/any';
+import type * as ErrorDetails from '@perdure/proto/temporal/api/errordetails/v1/message';
+import { isGrpcServiceError, ServiceError } from './errors';
+
+/** The messages attached to a gRPC error. */
+export function errorDetails(error: GrpcServiceError): Any[] {
+  const [encoded] = error.metadata.get('grpc-status-details-bin');
+  if (!(encoded instanceof Uint8Array)) return [];
+  try {
+    const { Status } = require('@perdure/proto/google/rpc/status') as typeof import('@perdure/proto/google/rpc/status');
+    return Status.decode(encoded).details ?? [];
+  } catch {
+    return []; // a detail that cannot be read tells nothing; the status itself still does
+  }
+}
+
+type DetailName = 'NamespaceNotFoundFailure' | 'QueryFailedFailure' | 'MultiOperationExecutionFailure';
+type Detail<N extends DetailName> = (typeof ErrorDetails)[N] extends { decode(bytes: Uint8Array): infer T } ? T : never;
+
+/** The attached message of the given type, if there is one. */
+export function errorDetail<N extends DetailName>(error: GrpcServiceError, name: N): Detail<N> | undefined {
+  const found = errorDetails(error).find(({ typeUrl }) => typeUrl?.endsWith(`temporal.api.errordetails.v1.${name}`));
+  if (found === undefined) return undefined;
+  const messages = require('@perdure/proto/temporal/api/errordetails/v1/message') as typeof ErrorDetails;
+  return messages[name].decode(found.value ?? new Uint8Array()) as Detail<N>;
+}
+
+export interface FailedCall {
+  /** What the caller wanted, for the message: "Failed to …". */
+  readonly doing: string;
+  readonly namespace: string;
+  /** The execution that the call was about. */
+  readonly workflowId?: string;
+  readonly runId?: string | undefined;
+}
+
+/** Throws the typed error that fits a failed call. */
+export function rethrowGrpcError(error: unknown, { doing, namespace, workflowId, runId }: FailedCall): never {
+  if (!isGrpcServiceError(error)) throw error; // M1
+  if (error.code === grpcStatus.NOT_FOUND) {
+    const missing = errorDetail(error, 'NamespaceNotFoundFailure');
+    if (missing !== undefined) throw new NamespaceNotFoundError(missing.namespace || namespace);
+    if (workflowId !== undefined) {
+      throw new WorkflowNotFoundError(error.details || 'Workflow execution not found', workflowId, runId);
+    }
+  }
+  throw new ServiceError(`Failed to ${doing}: ${error.details || error.message}`, { cause: error });
+}

@@ -1,0 +1,177 @@
+/**
+ * Retries of unary calls, as a grpc-js interceptor.
+ *
+ * Owns    which statuses are worth another attempt, and how long to wait before it.
+ * G1  A call is repeated only while its own deadline allows; past it the status is DEADLINE_EXCEEDED and tells the
+ *     last failure.
+ * G2  Cancelling a call also ends a wait between two attempts.
+ *
+ * Repeating is safe because every request that changes something carries a request id that stays the same.
+ */
+import {
+  InterceptingCall,
+  type InterceptingListener,
+  type Interceptor,
+  Metadata,
+  type StatusObject,
+  status,
+} from '@grpc/grpc-js';
+
+export interface GrpcRetryOptions {
+  /** Milliseconds to wait before the next attempt; `attempt` counts from 1. */
+  delayFunction(attempt: number, status: StatusObject): number;
+  /** Whether there is a next attempt. */
+  retryableDecider(attempt: number, status: StatusObject): boolean;
+}
+
+export interface BackoffOptions {
+  /**
+   * Base of the exponential growth.
+   * @default 1.7
+   */
+  factor: number;
+  /**
+   * How many attempts are made at most.
+   * @default 10
+   */
+  maxAttempts: number;
+  /**
+   * Largest random change of a wait, as a share of it.
+   * @default 0.2
+   */
+  maxJitter: number;
+  /**
+   * First wait in milliseconds.
+   * @default 100, and 1000 after RESOURCE_EXHAUSTED
+   */
+  initialIntervalMs(status: StatusObject): number;
+  /**
+   * Longest wait in milliseconds.
+   * @default 5000
+   */
+  maxIntervalMs(status: StatusObject): number;
+}
+
+const RETRYABLE: ReadonlySet<status> = new Set([
+  status.UNKNOWN,
+  status.RESOURCE_EXHAUSTED,
+  status.UNAVAILABLE,
+  status.ABORTED,
+  status.DATA_LOSS,
+  status.OUT_OF_RANGE,
+]);
+/** INTERNAL also covers broken connections, which another attempt may mend; the server's own errors read otherwise. */
+const BROKEN_CONNECTION =
+  /RST_STREAM|GOAWAY|ECONNRESET|EPIPE|stream (was )?(closed|reset|terminated)|connection (was )?(closed|dropped|reset)/i;
+
+/** Whether another attempt may succeed where this one failed. */
+export function isRetryableError({ code, details }: StatusObject): boolean {
+  return RETRYABLE.has(code) || (code === status.INTERNAL && BROKEN_CONNECTION.test(details));
+}
+
+/** Waits of `initial × factor^(attempt-1)`, capped, with jitter. */
+export function defaultGrpcRetryOptions(options: Partial<BackoffOptions> = {}): GrpcRetryOptions {
+  const {
+    factor = 1.7,
+    maxAttempts = 10,
+    maxJitter = 0.2,
+    initialIntervalMs = ({ code }: StatusObject) => (code === status.RESOURCE_EXHAUSTED ? 1_000 : 100),
+    maxIntervalMs = () => 5_000,
+  } = options;
+  return {
+    delayFunction(attempt, failure) {
+      const wait = Math.min(initialIntervalMs(failure) * factor ** (attempt - 1), maxIntervalMs(failure));
+      return wait * (1 + maxJitter * (Math.random() * 2 - 1));
+    },
+    retryableDecider: (attempt, failure) => attempt < maxAttempts && isRetryableError(failure),
+  };
+}
+
+function deadlineMs(deadline: Date | number | undefined): number {
+  if (deadline === undefined) return Number.POSITIVE_INFINITY;
+  return typeof deadline === 'number' ? deadline : deadline.getTime();
+}
+
+/** An interceptor that repeats failed unary calls as `retryOptions` decide. */
+export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: GrpcRetryOptions): Interceptor {
+  return (options, nextCall) => {
+    const { requestStream, responseStream } = options.method_definition;
+    if (requestStream || responseStream) return new InterceptingCall(nextCall(options));
+
+    const giveUpAtMs = deadlineMs(options.deadline);
+    let metadata: Metadata;
+    let message: unknown;
+    let listener: InterceptingListener;
+    let response: unknown;
+    let attempt = 1;
+    let timer: NodeJS.Timeout | undefined;
+    let current = nextCall(options);
+
+    const finish = (final: StatusObject) => {
+      // The message is held back until the status is known: the listener must see one of each.
+      if (final.code === status.OK && response !== undefined) listener.onReceiveMessage(response);
+      listener.onReceiveStatus(final);
+    };
+    const onStatus = (received: StatusObject) => {
+      if (received.code === status.OK || !retryableDecider(attempt, received)) {
+        finish(received);
+        return;
+      }
+      const waitMs = delayFunction(attempt, received);
+      const leftMs = giveUpAtMs - Date.now();
+      if (waitMs >= leftMs) {
+        // G1: no attempt fits any more
+        const details = `Deadline exceeded after ${attempt} attempts; the last one failed with ${status[received.code]}: ${received.details}`;
+        timer = setTimeout(
+          () => finish({ code: status.DEADLINE_EXCEEDED, details, metadata: received.metadata }),
+          Math.max(0, leftMs),
+        );
+        return;
+      }
+      timer = setTimeout(() => {
+        timer = undefined;
+        attempt++;
+        response = undefined;
+        current = nextCall(options);
+        current.start(metadata.clone(), {
+          onReceiveMetadata: () => {},
+          onReceiveMessage: (received) => {
+            response = received;
+          },
+          onReceiveStatus: onStatus,
+        });
+        current.sendMessage(message);
+        current.halfClose();
+      }, waitMs);
+    };
+
+    return new InterceptingCall(current, {
+      start(startMetadata, startListener, next) {
+        metadata = startMetadata.clone(); // later interceptors may add to what they are given
+        listener = startListener as InterceptingListener;
+        next(startMetadata, {
+          // One parameter: grpc-js takes a listener of this shape as it is, and waits for no callback of ours.
+          onReceiveMetadata: (received: Metadata) => listener.onReceiveMetadata(received),
+          onReceiveMessage: (received: unknown) => {
+            response = received;
+          },
+          onReceiveStatus: onStatus,
+        } as InterceptingListener);
+      },
+      sendMessage(sent, next) {
+        message = sent;
+        next(sent);
+      },
+      cancel(next) {
+        if (timer !== undefined) {
+          clearTimeout(timer); // G2
+          timer = undefined;
+          finish({ code: status.CANCELLED, details: 'Cancelled on client', metadata: new Metadata() });
+          return;
+        }
+        if (attempt === 1) next();
+        else current.cancelWithStatus(status.CANCELLED, 'Cancelled on client');
+      },
+    });
+  };
+}
