@@ -19,7 +19,7 @@ const { typeProjects } = await import('./tools/projects.mjs');
 const tally = new Tally('checks');
 
 await tally.check('format and lint (biome)', () =>
-  quiet(process.execPath, packageBin('@biomejs/biome'), 'ci', '.'),
+  quiet(process.execPath, packageBin('@biomejs/biome'), 'ci', '--colors=off', '.'),
 );
 await tally.check('types (tsc)', async () => {
   const projects = typeProjects();
