@@ -23,10 +23,6 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
-use temporalio_common::protos::coresdk::activity_result::{
-    self, ActivityExecutionResult, activity_execution_result,
-};
-use temporalio_common::protos::coresdk::activity_task::activity_task;
 use temporalio_common::protos::coresdk::nexus::NexusTaskCompletion;
 use temporalio_common::protos::coresdk::workflow_activation::{
     WorkflowActivation, remove_from_cache::EvictionReason, workflow_activation_job::Variant,
@@ -64,7 +60,7 @@ pub struct Worker {
     stopping: AtomicBool,
     stop: Notify,
     busy: Arc<Busy>,
-    /// Only with codecs: whose payloads the messages of a run or task carry.
+    /// Only with codecs: whose payloads the messages of a run carry.
     owners: Mutex<HashMap<String, Owner>>,
 }
 
@@ -307,62 +303,30 @@ impl Worker {
     }
 
     /// `bytes`: an encoded coresdk.ActivityTaskCompletion.
-    pub async fn complete_activity(self: &Arc<Self>, bytes: &[u8]) -> Result<(), HubError> {
-        let mut completion: ActivityTaskCompletion = decode(bytes, "ActivityTaskCompletion")?;
-        let busy = self.busy.enter();
+    pub async fn complete_activity(&self, bytes: &[u8]) -> Result<(), HubError> {
+        let completion: ActivityTaskCompletion = decode(bytes, "ActivityTaskCompletion")?;
+        let _busy = self.busy.enter();
         let core = self.core("activity completion")?;
-        if let Some(codec) = &self.codec {
-            let owner = self.take_owner(&completion.task_token);
-            if let Err(text) = codec.pass(&mut completion, Direction::Encode, owner).await {
-                completion.result = Some(activity_failure(text));
-            }
-        }
-        let done = core.complete_activity_task(completion).await;
-        drop((core, busy));
-        done.map_err(|cause| HubError::CompletionRejected {
-            cause: chain(&cause),
-        })
+        core.complete_activity_task(completion)
+            .await
+            .map_err(rejected)
     }
 
-    /// `bytes`: an encoded coresdk.ActivityHeartbeat.
-    pub fn heartbeat(self: &Arc<Self>, bytes: &[u8]) -> Result<(), HubError> {
-        let mut heartbeat: ActivityHeartbeat = decode(bytes, "ActivityHeartbeat")?;
+    /// `bytes`: an encoded coresdk.ActivityHeartbeat. The core throttles.
+    pub fn heartbeat(&self, bytes: &[u8]) -> Result<(), HubError> {
+        let heartbeat: ActivityHeartbeat = decode(bytes, "ActivityHeartbeat")?;
         let core = self.core("activity heartbeat")?;
         let _inside = self.runtime.tokio().enter();
-        if self.codec.is_none() {
-            core.record_activity_heartbeat(heartbeat);
-            return Ok(());
-        }
-        let worker = self.clone();
-        self.spawn(async move {
-            let owner = worker.owner(&heartbeat.task_token);
-            let Some(codec) = &worker.codec else { return };
-            match codec.pass(&mut heartbeat, Direction::Encode, owner).await {
-                Ok(()) => core.record_activity_heartbeat(heartbeat),
-                Err(text) => {
-                    tracing::warn!(target: "perdure_hub", "heartbeat details were not encoded: {text}");
-                }
-            }
-        });
+        core.record_activity_heartbeat(heartbeat);
         Ok(())
     }
 
     /// `bytes`: an encoded coresdk.nexus.NexusTaskCompletion.
-    pub async fn complete_nexus(self: &Arc<Self>, bytes: &[u8]) -> Result<(), HubError> {
-        let mut completion: NexusTaskCompletion = decode(bytes, "NexusTaskCompletion")?;
-        let busy = self.busy.enter();
+    pub async fn complete_nexus(&self, bytes: &[u8]) -> Result<(), HubError> {
+        let completion: NexusTaskCompletion = decode(bytes, "NexusTaskCompletion")?;
+        let _busy = self.busy.enter();
         let core = self.core("Nexus completion")?;
-        if let Some(codec) = &self.codec {
-            codec
-                .pass(&mut completion, Direction::Encode, Owner::default())
-                .await
-                .map_err(|cause| HubError::CompletionRejected { cause })?;
-        }
-        let done = core.complete_nexus_task(completion).await;
-        drop((core, busy));
-        done.map_err(|cause| HubError::CompletionRejected {
-            cause: chain(&cause),
-        })
+        core.complete_nexus_task(completion).await.map_err(rejected)
     }
 
     /// `bytes`: an encoded perdure.core.v1.CodecResponse.
@@ -402,7 +366,7 @@ impl Worker {
         self.run_in_place(async move {
             let run_id = completion.run_id.clone();
             if let Some(codec) = &worker.codec {
-                let owner = worker.owner(run_id.as_bytes());
+                let owner = worker.owner(&run_id);
                 if let Err(text) = codec.pass(&mut completion, Direction::Encode, owner).await {
                     completion = failed(run_id.clone(), text);
                 }
@@ -458,43 +422,7 @@ impl Worker {
         let mut futile = 0;
         loop {
             match core.poll_activity_task().await {
-                Ok(mut task) => {
-                    let Some(codec) = &self.codec else {
-                        self.task(task_item::Kind::ActivityTask(task.encode_to_vec()));
-                        continue;
-                    };
-                    let owner = match &task.variant {
-                        Some(activity_task::Variant::Start(start)) => {
-                            let execution = start.workflow_execution.clone().unwrap_or_default();
-                            let owner = Owner {
-                                run_id: execution.run_id,
-                                workflow_id: execution.workflow_id,
-                            };
-                            self.owners()
-                                .insert(token_key(&task.task_token), owner.clone());
-                            owner
-                        }
-                        _ => self.owner(&task.task_token),
-                    };
-                    let (worker, core) = (self.clone(), core.clone());
-                    let _ = codec;
-                    self.spawn(async move {
-                        let Some(codec) = &worker.codec else { return };
-                        match codec.pass(&mut task, Direction::Decode, owner).await {
-                            Ok(()) => {
-                                worker.task(task_item::Kind::ActivityTask(task.encode_to_vec()));
-                            }
-                            Err(text) => {
-                                worker.take_owner(&task.task_token);
-                                let completion = ActivityTaskCompletion {
-                                    task_token: task.task_token,
-                                    result: Some(activity_failure(text)),
-                                };
-                                let _ = core.complete_activity_task(completion).await;
-                            }
-                        }
-                    });
-                }
+                Ok(task) => self.task(task_item::Kind::ActivityTask(task.encode_to_vec())),
                 Err(error) => {
                     if self.poll_failed(error, &mut futile) {
                         break;
@@ -509,21 +437,7 @@ impl Worker {
         let mut futile = 0;
         loop {
             match core.poll_nexus_task().await {
-                Ok(mut task) => {
-                    let worker = self.clone();
-                    if worker.codec.is_none() {
-                        worker.task(task_item::Kind::NexusTask(task.encode_to_vec()));
-                        continue;
-                    }
-                    self.spawn(async move {
-                        let Some(codec) = &worker.codec else { return };
-                        let owner = Owner::default();
-                        if let Err(text) = codec.pass(&mut task, Direction::Decode, owner).await {
-                            tracing::warn!(target: "perdure_hub", "a Nexus task was not decoded: {text}");
-                        }
-                        worker.task(task_item::Kind::NexusTask(task.encode_to_vec()));
-                    });
-                }
+                Ok(task) => self.task(task_item::Kind::NexusTask(task.encode_to_vec())),
                 Err(error) => {
                     if self.poll_failed(error, &mut futile) {
                         break;
@@ -767,15 +681,8 @@ impl Worker {
         self.owners.lock().expect("no panic holds this lock")
     }
 
-    fn owner(&self, key: &[u8]) -> Owner {
-        self.owners()
-            .get(&token_key(key))
-            .cloned()
-            .unwrap_or_default()
-    }
-
-    fn take_owner(&self, key: &[u8]) -> Owner {
-        self.owners().remove(&token_key(key)).unwrap_or_default()
+    fn owner(&self, run_id: &str) -> Owner {
+        self.owners().get(run_id).cloned().unwrap_or_default()
     }
 
     fn learn_owner(&self, activation: &WorkflowActivation) -> Owner {
@@ -818,10 +725,6 @@ fn is_everyday(reason: &str) -> bool {
     .any(|everyday| everyday.as_str_name() == reason)
 }
 
-fn token_key(token: &[u8]) -> String {
-    String::from_utf8_lossy(token).into_owned()
-}
-
 fn failure(text: String) -> Failure {
     Failure {
         message: text,
@@ -844,14 +747,9 @@ fn failed(run_id: String, text: String) -> WorkflowActivationCompletion {
     }
 }
 
-fn activity_failure(text: String) -> ActivityExecutionResult {
-    ActivityExecutionResult {
-        status: Some(activity_execution_result::Status::Failed(
-            activity_result::Failure {
-                failure: Some(failure(text)),
-                ..activity_result::Failure::default()
-            },
-        )),
+fn rejected(cause: impl std::error::Error + 'static) -> HubError {
+    HubError::CompletionRejected {
+        cause: chain(&cause),
     }
 }
 

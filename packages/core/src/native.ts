@@ -50,13 +50,19 @@ export interface Native {
     options: Uint8Array,
     onTasks: BatchListener,
   ): WorkerHandle;
-  /** Makes a worker that is fed with histories instead of polling. @param options WorkerOptions */
+  /**
+   * Makes a worker that is fed with histories instead of polling. Each history ends in one ReplayResult event.
+   * @param options WorkerOptions; `replay_concurrency` histories are replayed side by side
+   */
   replayWorkerOpen(runtime: RuntimeHandle, options: Uint8Array, onTasks: BatchListener): WorkerHandle;
   /** The number by which lanes know the worker; unique in the process, never reused. */
   workerNumber(worker: WorkerHandle): number;
   /** Asks the server whether namespace and credentials are right. */
   workerValidate(worker: WorkerHandle): Promise<void>;
-  /** Begins to poll. @param lanes lanes that may run this worker's workflows; empty if it has none */
+  /**
+   * Begins to poll; with a lazy connection, once that stands.
+   * @param lanes lanes that may run this worker's workflows; empty if it has none, or none yet
+   */
   workerStart(worker: WorkerHandle, lanes: readonly number[]): void;
   /** Replaces the set of lanes that get new runs; runs of lanes no longer named stay where they are. */
   workerSetLanes(worker: WorkerHandle, lanes: readonly number[]): void;
@@ -64,12 +70,18 @@ export interface Native {
   workerSetConnection(worker: WorkerHandle, connection: ConnectionHandle): void;
   /** Stops polling; every outstanding task still has to be completed. Idempotent. */
   workerShutdown(worker: WorkerHandle): void;
-  /** Resolves once all pollers have drained and every completion has been delivered; then the handle is spent. */
+  /**
+   * Resolves once all pollers have drained and every completion has been delivered; then the handle is spent.
+   * A worker that was never started is shut down by this.
+   */
   workerFinalize(worker: WorkerHandle): Promise<void>;
   /** Runs the worker holds in its cache now. */
   workerCachedRuns(worker: WorkerHandle): number;
 
-  /** @param history ReplayHistory @returns resolves when the hub can take the next one */
+  /**
+   * @param history ReplayHistory @returns resolves when the hub can take the next one
+   * @throws `CORE_HISTORY_INVALID` it cannot be replayed, and ends in no ReplayResult
+   */
   replayFeed(worker: WorkerHandle, history: Uint8Array): Promise<void>;
   /** No more histories; the worker drains and then reports its pollers drained. */
   replayEnd(worker: WorkerHandle): void;

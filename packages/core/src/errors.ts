@@ -1,0 +1,78 @@
+/**
+ * Errors of the native side, with their codes and what to do about them.
+ *
+ * R1  An error that comes from the addon keeps its code, its text and what a failed call brought back.
+ */
+import { PerdureError } from '@perdure/common';
+import type { Attempt } from './load';
+
+/** What the addon or its loading failed with. `code` tells the kind; docs/errors has a page per code. */
+export class CoreError extends PerdureError {
+  override readonly name: string = 'CoreError';
+
+  constructor(
+    readonly code: string,
+    message: string,
+    cause?: unknown,
+  ) {
+    super(message, {
+      ...(HINTS[code] !== undefined && { hint: HINTS[code] }),
+      ...(cause !== undefined && { cause }),
+    });
+  }
+}
+
+/** A gRPC call through the native connection failed. */
+export class CoreRpcError extends CoreError {
+  override readonly name = 'CoreRpcError';
+
+  constructor(
+    message: string,
+    /** gRPC status code. */
+    readonly grpcCode: number,
+    /** Encoded google.rpc.Status; empty if the server sent none. */
+    readonly details: Uint8Array,
+    readonly metadata: Readonly<Record<string, string | Uint8Array>>,
+  ) {
+    super('CORE_RPC_FAILED', message);
+  }
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  CORE_ADDON_MISSING:
+    'install @perdure/core with optional dependencies, or build the addon with `npm run build:native -w packages/core`',
+  CORE_ADDON_MISMATCH: 'install the same version of all @perdure packages, or build the addon again',
+  CORE_CONNECT_FAILED: 'check the address, that a Temporal Server listens there, and whether it expects TLS',
+  CORE_NAMESPACE_UNUSABLE:
+    'check the spelling of the namespace and the credentials, and create it if it is new',
+  CORE_WORKER_INVALID: 'one worker per task queue, namespace and kind of task can share a connection',
+  CORE_TELEMETRY_FAILED: 'check that the address of the exporter is free and well formed',
+  CORE_RUNTIME_CLOSED: 'make a new runtime; one that was closed cannot be used again',
+  CORE_HISTORY_INVALID: 'replay a whole history, from its first event on, as the server or the CLI gives it',
+  CORE_POLL_FAILED: 'the server refuses polls: check namespace, credentials and permissions',
+  CORE_PANICKED: 'this is a bug of Perdure: please report it with the message',
+};
+
+export function addonMissing(platform: string, arch: string, attempts: readonly Attempt[]): CoreError {
+  const tried = attempts.map(({ place, problem }) => `\n  ${place}: ${problem}`).join('');
+  return new CoreError(
+    'CORE_ADDON_MISSING',
+    `no native addon for ${platform}-${arch} can be loaded. Tried:${tried}`,
+  );
+}
+
+export function addonMismatch(place: string, actual: string, expected: string): CoreError {
+  return new CoreError(
+    'CORE_ADDON_MISMATCH',
+    `the native addon ${place} has version ${actual}, @perdure/core has ${expected}`,
+  );
+}
+
+/** R1: what the addon threw as a CoreError; anything else as it is. */
+export function toCoreError(thrown: unknown): unknown {
+  if (!(thrown instanceof Error) || thrown instanceof CoreError) return thrown;
+  const { code, message, grpcCode, details, metadata } = thrown as Error & Record<string, any>;
+  if (typeof code !== 'string' || !code.startsWith('CORE_')) return thrown;
+  if (code === 'CORE_RPC_FAILED') return new CoreRpcError(message, grpcCode, details, metadata);
+  return new CoreError(code, message);
+}
