@@ -1,0 +1,49 @@
+/**
+ * Emitting commands, with what may go along with any of them: summary, details, event groups.
+ */
+import type { WorkflowCommand } from '@perdure/proto/temporal/sdk/core/workflow_commands/workflow_commands';
+import { currentContext } from './async-context';
+import { DeterminismViolationError } from './errors';
+import { type EventGroupMarker, eventGroupMarkers } from './event-groups';
+import { PendingOperations } from './runtime/operations';
+import type { Run } from './runtime/run';
+
+/** Options that any command can carry. */
+export interface CommandOptions {
+  readonly summary?: string;
+  readonly details?: string;
+  readonly eventGroups?: readonly EventGroupMarker[];
+}
+
+/**
+ * Adds a command to the current activation's.
+ * @throws DeterminismViolationError in a query handler or an update validator
+ */
+export function emit(run: Run, command: WorkflowCommand, options?: CommandOptions): void {
+  if (run.readOnly !== undefined) {
+    throw new DeterminismViolationError(
+      `Workflow code in ${run.readOnly === 'query handler' ? 'a query handler' : 'an update validator'} tried to emit a command`,
+      { hint: 'query handlers and update validators only read the state of the workflow' },
+    );
+  }
+  if (options !== undefined && (options.summary !== undefined || options.details !== undefined)) {
+    command.userMetadata = {
+      summary: text(run, options.summary),
+      details: text(run, options.details),
+    };
+  }
+  const inScope = currentContext()?.eventGroups;
+  if (inScope !== undefined || options?.eventGroups !== undefined) {
+    command.eventGroupMarkers = eventGroupMarkers(run, inScope, options?.eventGroups);
+  }
+  run.commands.push(command);
+}
+
+function text(run: Run, value: string | undefined) {
+  return value === undefined ? undefined : run.payloadConverter.toPayload(value);
+}
+
+export function pendingOf(run: Run): PendingOperations {
+  run.pending ??= new PendingOperations();
+  return run.pending;
+}

@@ -1,0 +1,103 @@
+/**
+ * How a workflow ends.
+ *
+ * Z1  Exactly one command ends a run, whatever else user code does after it.
+ * Z2  Cancellation that reaches the end of a workflow that was asked to cancel is a cancellation, not a failure.
+ */
+import {
+  ActivityFailure,
+  CancelledFailure,
+  ChildWorkflowFailure,
+  HandlerUnfinishedPolicy,
+  NexusOperationFailure,
+} from '@perdure/common';
+import type { WorkflowCommand } from '@perdure/proto/temporal/sdk/core/workflow_commands/workflow_commands';
+import { ContinueAsNew } from './continue-as-new';
+import { describeError, UnserializableValueError } from './errors';
+import { logFor } from './log';
+import { toPayload, workflowContext } from './payloads';
+import { failsWorkflow, safeErrorToFailure } from './runtime/failures';
+import type { Run } from './runtime/run';
+
+/** Whether the error is, or was caused by, a cancellation. Never throws. */
+export function isCancellation(err: unknown): boolean {
+  // The chain is at most as long as failures nest; a loop ends with the bound.
+  let error = err;
+  for (let depth = 0; depth < 100; depth++) {
+    if (error instanceof CancelledFailure) return true;
+    if (
+      !(error instanceof ActivityFailure) &&
+      !(error instanceof ChildWorkflowFailure) &&
+      !(error instanceof NexusOperationFailure)
+    ) {
+      return false;
+    }
+    error = error.cause;
+  }
+  return false;
+}
+
+/** The workflow function has returned. */
+export function endWithResult(run: Run, value: unknown): void {
+  let result: ReturnType<typeof toPayload>;
+  try {
+    result = toPayload(run, value, workflowContext(run), run.outputType);
+  } catch (error) {
+    endWithError(run, new UnserializableValueError('The result of the workflow', error));
+    return;
+  }
+  end(run, { completeWorkflowExecution: { result } });
+}
+
+/** The workflow function, or a signal handler, has thrown. */
+export function endWithError(run: Run, error: unknown): void {
+  if (run.cancelRequested && isCancellation(error)) {
+    end(run, { cancelWorkflowExecution: {} }); // Z2
+  } else if (error instanceof ContinueAsNew) {
+    end(run, {
+      continueAsNewWorkflowExecution: error.command,
+      ...(error.eventGroupMarkers !== undefined && { eventGroupMarkers: error.eventGroupMarkers }),
+    });
+  } else if (failsWorkflow(run, error)) {
+    end(run, { failWorkflowExecution: { failure: safeErrorToFailure(run, error) } });
+  } else {
+    run.failTask(error);
+  }
+}
+
+function end(run: Run, command: WorkflowCommand): void {
+  if (run.completed) return; // Z1
+  run.completed = true;
+  run.commands.push(command);
+  if (command.failWorkflowExecution === undefined) warnOfUnfinishedHandlers(run);
+}
+
+function warnOfUnfinishedHandlers(run: Run): void {
+  const running = run.runningHandlers;
+  if (running === undefined || running.size === 0 || run.replaying) return;
+  const warned = [...running].filter(
+    (handler) => handler.unfinishedPolicy === HandlerUnfinishedPolicy.WARN_AND_ABANDON,
+  );
+  for (const kind of ['update', 'signal'] as const) {
+    const names = warned.filter((handler) => handler.kind === kind);
+    if (names.length === 0) continue;
+    try {
+      logFor(
+        run,
+        'WARN',
+        `[TMPRL1102] Workflow finished while ${kind} handlers are still running: what they were doing is abandoned` +
+          `${kind === 'update' ? ', and the clients that wait for them get an error' : ''}. ` +
+          'Wait with `await condition(allHandlersFinished)` before returning, or set ' +
+          '`unfinishedPolicy: HandlerUnfinishedPolicy.ABANDON` where that is meant.',
+        {
+          [kind === 'update' ? 'updateHandlers' : 'signalHandlers']: names.map(({ name, updateId }) => ({
+            name,
+            id: updateId,
+          })),
+        },
+      );
+    } catch (error) {
+      run.failTask(new Error(`a warning could not be logged: ${describeError(error)}`));
+    }
+  }
+}

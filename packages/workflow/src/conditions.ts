@@ -1,0 +1,92 @@
+/**
+ * `condition`: waiting for a predicate over the workflow's state.
+ *
+ * Q1  Predicates are asked after each drain, in the order in which they began to wait, until none unblocks.
+ * Q2  A predicate that throws rejects its own promise only.
+ * Q3  With a timeout the timer is started whether or not the predicate holds, and cancelled once it does:
+ *     histories have it so.
+ */
+import { type CancelledFailure, type Duration, msToNumber } from '@perdure/common';
+import { CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
+import { patchedInternally } from './patches';
+import type { CancelListener, Reject, Resolve } from './runtime/operations';
+import { type Run, requireWritableRun } from './runtime/run';
+import { sleep, type TimerOptions } from './timers';
+
+/** Written to histories by SDKs since a timeout of 0 means "now" instead of "never". */
+const ZERO_TIMEOUT_PATCH = '__sdk_internal_patch_number:1';
+
+/** Waits until `fn` returns true. @throws CancelledFailure if the scope is cancelled */
+export function condition(fn: () => boolean): Promise<void>;
+/** Waits until `fn` returns true or the time is over. @returns whether `fn` returned true in time */
+export function condition(fn: () => boolean, timeout: Duration, options?: TimerOptions): Promise<boolean>;
+export async function condition(
+  fn: () => boolean,
+  timeout?: Duration,
+  options?: TimerOptions,
+): Promise<undefined | boolean> {
+  const run = requireWritableRun('condition()');
+  if (timeout === undefined || (msToNumber(timeout) === 0 && !patchedInternally(run, ZERO_TIMEOUT_PATCH))) {
+    return waitFor(run, fn);
+  }
+  return CancellationScope.cancellable(async () => {
+    try {
+      return await Promise.race([
+        sleep(timeout, options).then(() => false),
+        waitFor(run, fn).then(() => true),
+      ]);
+    } finally {
+      CancellationScope.current().cancel(); // Q3
+    }
+  });
+}
+
+function waitFor(run: Run, fn: () => boolean): Promise<undefined> {
+  return new Promise((resolve, reject) => {
+    const scope = currentScope(run);
+    if (scope.consideredCancelled) return rejectCancelled(scope, reject);
+    if (fn()) return resolve(undefined);
+    const blocked = new BlockedCondition(run, fn, scope, resolve, reject);
+    if (scope.cancellable) scope.listen(blocked);
+    run.conditions ??= new Set();
+    run.conditions.add(blocked);
+  });
+}
+
+export class BlockedCondition implements CancelListener {
+  constructor(
+    private readonly run: Run,
+    readonly fn: () => boolean,
+    readonly scope: CancellationScope,
+    readonly resolve: Resolve,
+    readonly reject: Reject,
+  ) {}
+
+  onCancel(error: CancelledFailure): void {
+    this.run.conditions?.delete(this);
+    this.reject(error);
+  }
+}
+
+/** Asks every predicate once (Q1). @returns how many no longer wait */
+export function unblockConditions(run: Run): number {
+  const conditions = run.conditions;
+  if (conditions === undefined || conditions.size === 0) return 0;
+  let unblocked = 0;
+  for (const blocked of [...conditions]) {
+    let holds = false;
+    let failure: { error: unknown } | undefined;
+    try {
+      holds = !!blocked.fn();
+    } catch (error) {
+      failure = { error }; // Q2
+    }
+    if (!holds && failure === undefined) continue;
+    conditions.delete(blocked);
+    blocked.scope.unlisten(blocked);
+    if (failure === undefined) blocked.resolve(undefined);
+    else blocked.reject(failure.error);
+    unblocked++;
+  }
+  return unblocked;
+}

@@ -1,0 +1,84 @@
+/**
+ * Errors that the workflow layer throws on its own account.
+ *
+ * Each has a page docs/errors/<code>.md; failures that cross the wire are in @perdure/common.
+ */
+import { PerdureError } from '@perdure/common';
+
+/** Base of the errors of this package. */
+export class WorkflowError extends PerdureError {
+  readonly code: string = 'WORKFLOW_ERROR';
+
+  constructor(message?: string, options?: { hint?: string; cause?: unknown }) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** Workflow code did something that cannot be repeated on replay, or that its context forbids. */
+export class DeterminismViolationError extends WorkflowError {
+  override readonly code = 'WORKFLOW_DETERMINISM_VIOLATION';
+}
+
+/** The bundle has no workflow of the requested type. */
+export class WorkflowTypeNotFoundError extends WorkflowError {
+  override readonly code = 'WORKFLOW_TYPE_NOT_FOUND';
+
+  constructor(
+    readonly workflowType: string,
+    readonly knownTypes: readonly string[],
+  ) {
+    const known = knownTypes.length === 0 ? 'it has none' : `it has ${knownTypes.map(quote).join(', ')}`;
+    super(`The bundle has no workflow of type ${quote(workflowType)}: ${known}`, {
+      hint: 'export the workflow function under that name from the module given as workflowsPath',
+    });
+  }
+}
+
+/** A bundle was made for another version of the runtime, or is not a bundle. */
+export class BundleFormatError extends WorkflowError {
+  override readonly code = 'WORKFLOW_BUNDLE_FORMAT';
+
+  constructor(found: unknown, expected: number) {
+    super(`The workflow bundle has format ${String(found)}; this runtime reads format ${expected}`, {
+      hint: 'build the bundle with the @perdure/bundler that belongs to this worker',
+    });
+  }
+}
+
+/** An activation does not fit the state of its run. It points at a bug below the runtime, not at user code. */
+export class ActivationError extends WorkflowError {
+  override readonly code = 'WORKFLOW_ACTIVATION_INVALID';
+}
+
+/** A value that leaves the workflow could not be turned into a payload. */
+export class UnserializableValueError extends WorkflowError {
+  override readonly code = 'WORKFLOW_VALUE_NOT_SERIALIZABLE';
+
+  constructor(what: string, cause: unknown) {
+    super(`${what} cannot be turned into a payload: ${describeError(cause)}`, {
+      hint: 'return plain data that JSON can hold, bytes, or give the worker a payload converter that knows the type',
+      cause,
+    });
+  }
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}
+
+/** Name and message of any thrown value, whatever it is. Never throws. */
+export function describeError(value: unknown): string {
+  try {
+    if (value instanceof Error) {
+      const name = String(value.name);
+      const message = String(value.message);
+      return message === '' ? name : `${name}: ${message}`;
+    }
+    if (typeof value === 'string') return value;
+    if (typeof value === 'object' && value !== null) return JSON.stringify(value) ?? 'an object';
+    return String(value);
+  } catch {
+    return 'a value that cannot be described';
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Flags of behaviour: how a run may behave differently from its history's beginnings and still replay.
+ *
+ * Owns    which flag numbers exist, and when one is on.
+ * F1  Outside replay a default flag turns on when first asked for and is reported to the core, which records it.
+ * F2  On replay a flag is on only if the history says so, or its SDK version is known to have behaved so.
+ * F3  Numbers below 1000 are those that the official TypeScript SDK writes; ours begin at 1001, so that histories
+ *     of both can be told apart.
+ */
+import type { Run } from './runtime/run';
+
+export const SdkFlag = {
+  /** Child scopes of a scope that is not cancellable are not told of cancellations above it. */
+  ShieldedScopes: 1,
+  /** All jobs of an activation are applied before any promise continues. */
+  SingleBatch: 2,
+} as const;
+export type SdkFlag = (typeof SdkFlag)[keyof typeof SdkFlag];
+
+/** SDK versions that had both behaviours but did not record them. */
+const UNRECORDED: ReadonlySet<string> = new Set(['1.11.0', '1.11.1']);
+
+/** Whether the run behaves as `flag` says. */
+export function hasFlag(run: Run, flag: SdkFlag): boolean {
+  const flags = run.flags;
+  if (flags.has(flag)) return true;
+  if (run.replaying && !UNRECORDED.has(run.lastSdkVersion)) return false; // F2
+  flags.add(flag); // F1
+  return true;
+}
+
+/** Takes over what an activation says about the history. */
+export function learnFlags(run: Run, flags: readonly number[]): void {
+  for (const flag of flags) run.flags.add(flag);
+}

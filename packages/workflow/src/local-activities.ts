@@ -1,0 +1,124 @@
+/**
+ * Local activities: run by the worker that runs the workflow, recorded as markers.
+ *
+ * L1  Each attempt that the core asks for after a back-off is a new operation with a new number; the wait
+ *     between is an ordinary timer, so a cancellation reaches it.
+ */
+import {
+  compileRetryPolicy,
+  msOptionalToTs,
+  type PayloadTypeInfo,
+  type Timestamp,
+  tsToMs,
+  type UntypedActivities,
+} from '@perdure/common';
+import { encodeActivityCancellationType } from '@perdure/common/lib/activity-options';
+import { activityProxy, PendingActivity, typeInfoOf } from './activities';
+import {
+  checkActivityOptions,
+  type LocalActivityInterfaceFor,
+  type LocalActivityOptions,
+  type LocalActivityProxyOptions,
+} from './activity-options';
+import { currentScope, rejectCancelled } from './cancellation-scope';
+import { emit, pendingOf } from './commands';
+import { intercept, type LocalActivityInput } from './interceptors';
+import { LocalActivityDoBackoff } from './local-activity-backoff';
+import { activityContext, argsToPayloads } from './payloads';
+import { OperationKind } from './runtime/operations';
+import { type Run, requireWritableRun } from './runtime/run';
+import { sleep } from './timers';
+
+/**
+ * Callables for local activities, by name. May be called at the top level of a module.
+ * @throws ValueError if the options have no startToCloseTimeout and no scheduleToCloseTimeout
+ */
+export function proxyLocalActivities<A = UntypedActivities>(
+  options: LocalActivityProxyOptions<A>,
+): LocalActivityInterfaceFor<A> {
+  checkActivityOptions(options, 'proxyLocalActivities()');
+  const { activityTypeInfo, ...own } = options;
+  return activityProxy((name, override, args) =>
+    scheduleLocalActivity(
+      name,
+      args,
+      override === undefined ? own : { ...own, ...(override as object) },
+      typeInfoOf(activityTypeInfo, name),
+    ),
+  ) as LocalActivityInterfaceFor<A>;
+}
+
+/** Schedules a local activity by name. Use proxyLocalActivities in applications. */
+export async function scheduleLocalActivity<R>(
+  activityType: string,
+  args: any[],
+  options: LocalActivityOptions,
+  typeInfo?: PayloadTypeInfo,
+): Promise<R> {
+  const run = requireWritableRun('Local activities');
+  checkActivityOptions(options, `local activity '${activityType}'`);
+  let attempt = 1;
+  let originalScheduleTime: Timestamp | undefined;
+  for (;;) {
+    const seq = run.nextSeqs.activity++;
+    const input: LocalActivityInput = {
+      activityType,
+      args,
+      options,
+      headers: {},
+      seq,
+      attempt,
+      originalScheduleTime,
+      typeInfo,
+    };
+    const interceptors = run.interceptors;
+    try {
+      if (interceptors === undefined) return (await schedule(run, input)) as R;
+      return (await intercept(interceptors.outbound, 'scheduleLocalActivity', (changed: LocalActivityInput) =>
+        schedule(run, changed),
+      )(input)) as R;
+    } catch (error) {
+      if (!(error instanceof LocalActivityDoBackoff)) throw error;
+      const { backoff } = error;
+      await sleep(tsToMs(backoff.backoffDuration)); // L1
+      attempt = backoff.attempt ?? attempt + 1;
+      originalScheduleTime = backoff.originalScheduleTime;
+    }
+  }
+}
+
+function schedule(run: Run, input: LocalActivityInput): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const scope = currentScope(run);
+    if (scope.consideredCancelled) return rejectCancelled(scope, reject);
+    const { seq, activityType, options, typeInfo } = input;
+    checkActivityOptions(options, `local activity '${activityType}'`);
+    const activityId = String(seq);
+    emit(
+      run,
+      {
+        scheduleLocalActivity: {
+          seq,
+          activityId,
+          activityType,
+          attempt: input.attempt,
+          originalScheduleTime: input.originalScheduleTime,
+          headers: input.headers,
+          arguments: argsToPayloads(run, input.args, activityContext(run, activityId, true), typeInfo),
+          scheduleToCloseTimeout: msOptionalToTs(options.scheduleToCloseTimeout, 'scheduleToCloseTimeout'),
+          scheduleToStartTimeout: msOptionalToTs(options.scheduleToStartTimeout, 'scheduleToStartTimeout'),
+          startToCloseTimeout: msOptionalToTs(options.startToCloseTimeout, 'startToCloseTimeout'),
+          retryPolicy: options.retry && compileRetryPolicy(options.retry),
+          localRetryThreshold: msOptionalToTs(options.localRetryThreshold, 'localRetryThreshold'),
+          cancellationType: encodeActivityCancellationType(
+            options.cancellationType ?? 'WAIT_CANCELLATION_COMPLETED',
+          ),
+        },
+      },
+      options,
+    );
+    const activity = new PendingActivity(run, seq, activityId, true, typeInfo, scope, resolve, reject);
+    if (scope.cancellable) scope.listen(activity);
+    pendingOf(run).add(OperationKind.Activity, seq, activity);
+  });
+}

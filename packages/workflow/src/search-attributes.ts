@@ -1,0 +1,75 @@
+/**
+ * Search attributes and memo: what can be seen of a workflow from outside.
+ *
+ * S1  Search attributes never pass the user's converter: the server reads them.
+ * S2  What was upserted can be read from workflowInfo() at once.
+ */
+import {
+  type Payload,
+  type SearchAttributePair,
+  type SearchAttributes,
+  type SearchAttributeUpdatePair,
+  type SerializationContext,
+  type TypedSearchAttributes,
+  ValueError,
+} from '@perdure/common';
+import { encodeUnifiedSearchAttributes } from '@perdure/common/lib/converter/payload-search-attributes';
+import type { SearchAttributes as ProtoSearchAttributes } from '@perdure/proto/temporal/api/common/v1/message';
+import { emit } from './commands';
+import { changeInfo, currentMemo, currentSearchAttributes } from './info';
+import { toPayload, workflowContext } from './payloads';
+import { type Run, requireWritableRun } from './runtime/run';
+
+/** Adds, replaces or (typed pairs with null, or an empty array) removes search attributes. */
+export function upsertSearchAttributes(
+  searchAttributes: SearchAttributes | SearchAttributeUpdatePair[],
+): void {
+  const run = requireWritableRun('upsertSearchAttributes()');
+  if (searchAttributes === null || typeof searchAttributes !== 'object') {
+    throw new ValueError('upsertSearchAttributes() takes typed pairs or a record of attributes');
+  }
+  const indexedFields = Array.isArray(searchAttributes)
+    ? encodeUnifiedSearchAttributes(undefined, searchAttributes)
+    : encodeUnifiedSearchAttributes(searchAttributes);
+  emit(run, { upsertWorkflowSearchAttributes: { searchAttributes: { indexedFields } } });
+  const before = currentSearchAttributes(run);
+  run.init.searchAttributes = { indexedFields: { ...before, ...indexedFields } };
+  changeInfo(run); // S2
+}
+
+/** Merges into the memo, key by key; null removes a key. */
+export function upsertMemo(memo: Record<string, unknown>): void {
+  const run = requireWritableRun('upsertMemo()');
+  if (memo === null || typeof memo !== 'object') throw new ValueError('upsertMemo() takes a record');
+  const context = workflowContext(run);
+  const fields: Record<string, Payload> = {};
+  const merged: Record<string, unknown> = { ...currentMemo(run) };
+  for (const [key, value] of Object.entries(memo)) {
+    // A removed key is a payload that says so: one that no value has.
+    fields[key] = toPayload(run, value ?? undefined, context);
+    if (value === null || value === undefined) delete merged[key];
+    else merged[key] = value;
+  }
+  emit(run, { modifyWorkflowProperties: { upsertedMemo: { fields } } });
+  run.memo = merged;
+  changeInfo(run); // S2
+}
+
+export function encodeMemo(
+  run: Run,
+  memo: Record<string, unknown>,
+  context: SerializationContext | undefined,
+): Record<string, Payload> {
+  return Object.fromEntries(
+    Object.entries(memo).map(([key, value]) => [key, toPayload(run, value, context)]),
+  );
+}
+
+/** Undefined if none are given: then the default of the command holds. */
+export function encodeSearchAttributes(
+  untyped: SearchAttributes | undefined,
+  typed: SearchAttributePair[] | TypedSearchAttributes | undefined,
+): ProtoSearchAttributes | undefined {
+  if (untyped === undefined && typed === undefined) return undefined;
+  return { indexedFields: encodeUnifiedSearchAttributes(untyped, typed) };
+}
