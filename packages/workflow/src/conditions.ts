@@ -24,7 +24,7 @@ export async function condition(
   fn: () => boolean,
   timeout?: Duration,
   options?: TimerOptions,
-): Promise<undefined | boolean> {
+): Promise<unknown> {
   const run = requireWritableRun('condition()');
   if (timeout === undefined || (msToNumber(timeout) === 0 && !patchedInternally(run, ZERO_TIMEOUT_PATCH))) {
     return waitFor(run, fn);

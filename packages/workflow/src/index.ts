@@ -66,7 +66,7 @@ export {
   NotAnActivityMethod,
 } from './activity-options';
 export { AsyncLocalStorage } from './async-local-storage';
-export { CancellationScope, type CancellationScopeOptions, NO_PARENT } from './cancellation-scope';
+export { CancellationScope, type CancellationScopeOptions } from './cancellation-scope';
 export {
   addDefaultWorkflowOptions,
   ChildWorkflowCancellationType,

@@ -4,6 +4,10 @@
  * H1  Only strings, numbers, booleans and bytes cross, except the two function-free records of this file.
  * H2  The host drains all microtasks between two calls of a RuntimeApi method; the runtime never waits.
  * H3  One activation at a time: begin, then drain and step until step returns false, then finish.
+ * H4  Bytes given to the runtime belong to the host again as soon as `begin` returns: the runtime copies what it
+ *     keeps. Bytes that the runtime gives belong to the host until the next `begin`.
+ * H5  The runtime's script (`lib/realm.js`) needs no name beyond those of the language. It reads no global when it
+ *     is evaluated, so the realm may be tamed before or after; what it exports is left for the host to harden.
  */
 import type { WorkflowBundle } from '@perdure/common/bundle';
 
@@ -72,7 +76,7 @@ export interface RuntimeApi {
   takeSinkCalls(): readonly SinkCallRecord[] | undefined;
   /** Drops a run's instance. */
   evict(worker: number, runId: string): void;
-  /** Names of the current run, for messages of the watchdog. */
+  /** Runs that the runtime holds, of all workers. */
   readonly runCount: number;
 }
 
