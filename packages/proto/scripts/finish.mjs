@@ -9,9 +9,22 @@
  */
 
 /** Helpers that ts-proto repeats in each file that needs them; ours have the same names. */
-const JSON_HELPERS = ['bytesFromBase64', 'base64FromBytes', 'isSet', 'isObject', 'floatToJson', 'fromJsonTimestamp'];
+const JSON_HELPERS = [
+  'bytesFromBase64',
+  'base64FromBytes',
+  'isSet',
+  'isObject',
+  'floatToJson',
+  'fromJsonTimestamp',
+];
 /** Helpers that are not needed any more. */
-const DROPPED_HELPERS = ['toTimestamp', 'fromTimestamp', 'numberToLong', 'timestampToJson', 'timestampFromJson'];
+const DROPPED_HELPERS = [
+  'toTimestamp',
+  'fromTimestamp',
+  'numberToLong',
+  'timestampToJson',
+  'timestampFromJson',
+];
 
 const LEFTOVERS = [
   /__tsProto/,
@@ -52,7 +65,10 @@ export function finish(source, name) {
     /if \(\(tag & 7\) === 4 \|\| tag === 0\) \{\s*break;\s*\}\s*reader\.skip\(tag & 7\);/g,
     'reader.skip(tag);',
   );
-  text = text.replace(/Long\.fromString\(reader\.(u?int64|s?fixed64|sint64)\(\)\.toString\(\)(?:, true)?\)/g, 'reader.$1()');
+  text = text.replace(
+    /Long\.fromString\(reader\.(u?int64|s?fixed64|sint64)\(\)\.toString\(\)(?:, true)?\)/g,
+    'reader.$1()',
+  );
   text = text.replace(/(\.(?:u?int64|s?fixed64|sint64)\([^;]*?)\.toString\(\)\)/g, '$1)');
   text = text.replace(/!(message(?:\.\w+)+)\.equals\(Long\.U?ZERO\)/g, '!isZero($1)');
   text = text.replace(/ !== undefined( &&|\) \{)/g, ' != null$1');
@@ -66,7 +82,8 @@ export function finish(source, name) {
   text = text.replace(/(obj\.\w+)\[k\] = (.*);/g, 'setEntry($1, k, $2);');
 
   // F3
-  for (const helper of [...JSON_HELPERS, ...DROPPED_HELPERS]) text = text.replace(topLevelFunction(helper), '');
+  for (const helper of [...JSON_HELPERS, ...DROPPED_HELPERS])
+    text = text.replace(topLevelFunction(helper), '');
   text = text.replace(/^const timestamp\w+Regex = .*\n\n?/gm, '');
   text = text.replace(/fromTimestamp\(([^()]+)\)\s*\.toISOString\(\)/g, 'timestampToJson($1)');
   text = text.replace(
@@ -93,15 +110,25 @@ export function finish(source, name) {
     const found = leftover.exec(text);
     if (found !== null) {
       const line = text.slice(0, found.index).split('\n').length;
-      throw new Error(`finish.mjs: ${name}:${line} still holds "${found[0]}"; does ts-proto write it differently now?`);
+      throw new Error(
+        `finish.mjs: ${name}:${line} still holds "${found[0]}"; does ts-proto write it differently now?`,
+      );
     }
   }
 
-  const uses = (names) => names.filter((each) => new RegExp(`\\b${each}\\(|\\b${each}\\b(?=[;,)\\s|}])`).test(text));
+  const uses = (names) =>
+    names.filter((each) => new RegExp(`\\b${each}\\(|\\b${each}\\b(?=[;,)\\s|}])`).test(text));
   const imports = [];
   const wire = uses(['BinaryReader', 'BinaryWriter', 'isZero', 'NO_BYTES', 'setEntry']);
   if (wire.length > 0) imports.push(`import { ${wire.join(', ')} } from "${up}wire";`);
-  const json = uses([...JSON_HELPERS, 'timestampToJson', 'durationFromJson', 'durationToJson', 'enumFromJSON', 'enumToJSON']);
+  const json = uses([
+    ...JSON_HELPERS,
+    'timestampToJson',
+    'durationFromJson',
+    'durationToJson',
+    'enumFromJSON',
+    'enumToJSON',
+  ]);
   if (json.length > 0) imports.push(`import { ${json.join(', ')} } from "${up}json";`);
   const protoName = name.replace(/\.ts$/, '.proto');
   return [

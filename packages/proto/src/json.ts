@@ -49,7 +49,10 @@ export function base64FromBytes(bytes: Uint8Array): string {
   for (; i + 2 < bytes.length; i += 3) {
     const group = (bytes[i]! << 16) | (bytes[i + 1]! << 8) | bytes[i + 2]!;
     text +=
-      ALPHABET[group >> 18]! + ALPHABET[(group >> 12) & 63] + ALPHABET[(group >> 6) & 63] + ALPHABET[group & 63];
+      ALPHABET[group >> 18]! +
+      ALPHABET[(group >> 12) & 63] +
+      ALPHABET[(group >> 6) & 63] +
+      ALPHABET[group & 63];
   }
   const rest = bytes.length - i;
   if (rest === 1) {
@@ -111,7 +114,8 @@ export function fromJsonTimestamp(value: any): Instant {
   }
   if (typeof value === 'string') {
     const match = TIMESTAMP.exec(value);
-    const millis = match === null ? Number.NaN : Date.parse(`${match[1]}T${match[2]}${match[4]!.toUpperCase()}`);
+    const millis =
+      match === null ? Number.NaN : Date.parse(`${match[1]}T${match[2]}${match[4]!.toUpperCase()}`);
     if (!Number.isFinite(millis)) throw new Error(`Invalid timestamp: ${value}`);
     return { seconds: Long.fromNumber(millis / 1000), nanos: nanosOf(match![3]) };
   }
