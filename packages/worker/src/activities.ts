@@ -1,0 +1,26 @@
+/** Wires an activity runner to a worker. */
+import type { ActivityRunner, ActivityRunnerHooks } from '@perdure/activity/lib/runner';
+import type { LoadedDataConverter } from '@perdure/common';
+import type { Runtime } from './runtime';
+import type { CompiledWorkerOptions } from './worker-options';
+
+export function makeActivityRunner(
+  options: CompiledWorkerOptions,
+  dataConverter: LoadedDataConverter,
+  runtime: Runtime,
+  client: () => unknown,
+  hooks: ActivityRunnerHooks,
+): ActivityRunner {
+  const activity = require('@perdure/activity/lib/runner') as typeof import('@perdure/activity/lib/runner');
+  return new activity.ActivityRunner({
+    namespace: options.namespace,
+    taskQueue: options.taskQueue,
+    activities: options.activities,
+    dataConverter,
+    interceptors: options.interceptors.activity,
+    logger: runtime.logger,
+    metricMeter: runtime.metricMeter,
+    client,
+    hooks,
+  });
+}

@@ -1,0 +1,186 @@
+/**
+ * `NativeConnection`: a connection to a server, owned by the native side.
+ *
+ * L1  A connection cannot be closed while a worker uses it.
+ * L2  Raw services call the server through the native side with the deadline, headers and abort signal of the
+ *     surrounding `with…` scopes.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { IllegalStateError } from '@perdure/common';
+import type { ConnectionHandle } from '@perdure/core';
+import { loadNative } from '@perdure/core';
+import { ConnectionOptions, ConnectionUpdate } from '@perdure/proto/perdure/core/v1/options';
+import type { Metadata, NativeConnectionOptions } from './connection-options';
+import { connectionOptionsMessage, splitMetadata } from './connection-options';
+import { InvalidOptionsError } from './options-check';
+import type { NativeConnectionPlugin } from './plugins';
+import type { CallContext, RawService } from './raw-service';
+import { rawService } from './raw-service';
+import { Runtime } from './runtime';
+
+export class NativeConnection {
+  /**
+   * Connects.
+   * @throws {InvalidOptionsError} with all problems of the options
+   * @throws an error with a code of the native side: the server cannot be reached or refuses
+   */
+  static async connect(options: NativeConnectionOptions = {}): Promise<NativeConnection> {
+    let configured = options;
+    for (const plugin of options.plugins ?? []) {
+      configured = plugin.configureNativeConnection?.(configured) ?? configured;
+    }
+    const message = ConnectionOptions.encode(connectionOptionsMessage(configured)).finish();
+    const runtime = Runtime.instance();
+    const connection = new NativeConnection(runtime, configured.plugins ?? []);
+    runtime.acquire(connection);
+    try {
+      connection.#handle = await loadNative().connectionOpen(runtime.native, message);
+      return connection;
+    } catch (error) {
+      runtime.release(connection);
+      throw error;
+    }
+  }
+
+  /** @deprecated use {@link NativeConnection.connect} */
+  static create(options?: NativeConnectionOptions): Promise<NativeConnection> {
+    return NativeConnection.connect(options);
+  }
+
+  /** Deadline, headers and abort signal of the calls in a scope. */
+  readonly callContextStorage = new AsyncLocalStorage<CallContext>();
+
+  readonly #workers = new Set<object>();
+  #handle: ConnectionHandle | undefined;
+  #workflowService: RawService | undefined;
+  #operatorService: RawService | undefined;
+  #healthService: RawService | undefined;
+  #testService: RawService | undefined;
+
+  private constructor(
+    readonly runtime: Runtime,
+    /** Plugins, handed on to workers and clients of this connection. */
+    readonly plugins: NativeConnectionPlugin[],
+  ) {}
+
+  /** Raw calls of temporal.api.workflowservice.v1.WorkflowService. */
+  get workflowService(): RawService {
+    this.#workflowService ??= this.#service(
+      'workflow',
+      () => require('@perdure/proto/temporal/api/workflowservice/v1/service').WorkflowServiceDefinition,
+    );
+    return this.#workflowService;
+  }
+
+  /** Raw calls of temporal.api.operatorservice.v1.OperatorService. */
+  get operatorService(): RawService {
+    this.#operatorService ??= this.#service(
+      'operator',
+      () => require('@perdure/proto/temporal/api/operatorservice/v1/service').OperatorServiceDefinition,
+    );
+    return this.#operatorService;
+  }
+
+  /** Raw calls of grpc.health.v1.Health. */
+  get healthService(): RawService {
+    this.#healthService ??= this.#service(
+      'health',
+      () => require('@perdure/proto/grpc/health/v1/health').HealthDefinition,
+    );
+    return this.#healthService;
+  }
+
+  /** Raw calls of temporal.api.testservice.v1.TestService; only test servers answer them. */
+  get testService(): RawService {
+    this.#testService ??= this.#service(
+      'test',
+      () => require('@perdure/proto/temporal/api/testservice/v1/service').TestServiceDefinition,
+    );
+    return this.#testService;
+  }
+
+  /** A native connection is connected from the start. */
+  async ensureConnected(): Promise<void> {
+    this.#open();
+  }
+
+  /** Calls made by `fn` fail at `deadline` (epoch milliseconds or Date). */
+  withDeadline<R>(deadline: number | Date, fn: () => Promise<R>): Promise<R> {
+    return this.#scope({ deadline }, fn);
+  }
+
+  /** Calls made by `fn` carry these headers too. */
+  withMetadata<R>(metadata: Metadata, fn: () => Promise<R>): Promise<R> {
+    return this.#scope({ metadata: { ...this.callContextStorage.getStore()?.metadata, ...metadata } }, fn);
+  }
+
+  /** Calls made by `fn` end when the signal aborts. */
+  withAbortSignal<R>(abortSignal: AbortSignal, fn: () => Promise<R>): Promise<R> {
+    return this.#scope({ abortSignal }, fn);
+  }
+
+  /** Replaces the headers of all later calls, those of workers too. */
+  async setMetadata(metadata: Metadata): Promise<void> {
+    const { text, binary, wrong } = splitMetadata(metadata);
+    if (wrong !== undefined) {
+      throw new InvalidOptionsError('metadata', [
+        { field: wrong, problem: 'takes a text, or bytes when the name ends in "-bin"' },
+      ]);
+    }
+    this.#update({ headers: { text, binary } });
+  }
+
+  /** Replaces the API key of all later calls, those of workers too. */
+  async setApiKey(apiKey: string): Promise<void> {
+    this.#update({ apiKey });
+  }
+
+  /**
+   * Gives the connection up.
+   * @throws {IllegalStateError} a worker uses it
+   */
+  async close(): Promise<void> {
+    if (this.#workers.size > 0) {
+      throw new IllegalStateError('Cannot close connection while Workers hold a reference to it'); // L1
+    }
+    if (this.#handle === undefined) return;
+    this.#handle = undefined;
+    this.runtime.release(this);
+  }
+
+  /** Handle of the native side. @internal */
+  get handle(): ConnectionHandle {
+    return this.#open();
+  }
+
+  /** @internal */
+  acquire(worker: object): void {
+    this.#open();
+    this.#workers.add(worker);
+  }
+
+  /** @internal */
+  release(worker: object): void {
+    this.#workers.delete(worker);
+  }
+
+  #open(): ConnectionHandle {
+    if (this.#handle === undefined) throw new IllegalStateError('The connection is closed');
+    return this.#handle;
+  }
+
+  #update(update: Parameters<typeof ConnectionUpdate.encode>[0]): void {
+    loadNative().connectionUpdate(this.#open(), ConnectionUpdate.encode(update).finish());
+  }
+
+  #scope<R>(context: CallContext, fn: () => Promise<R>): Promise<R> {
+    return this.callContextStorage.run({ ...this.callContextStorage.getStore(), ...context }, fn);
+  }
+
+  #service(name: string, definition: () => { methods: object }): RawService {
+    return rawService(name, definition(), {
+      call: (call) => loadNative().connectionCall(this.#open(), call),
+      context: () => this.callContextStorage.getStore(),
+    });
+  }
+}

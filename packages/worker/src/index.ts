@@ -1,0 +1,97 @@
+/** The worker: polls a task queue, runs workflows in lanes and activities in this process. */
+
+export type {
+  ActivityExecuteInput,
+  ActivityInboundCallsInterceptor,
+  ActivityInterceptors,
+  ActivityInterceptorsFactory,
+  ActivityOutboundCallsInterceptor,
+  GetLogAttributesInput,
+  GetMetricTagsInput,
+} from '@perdure/activity/lib/interceptors';
+export {
+  type DataConverter,
+  defaultPayloadConverter,
+  type Headers,
+  IllegalStateError,
+  type Logger,
+  type LogLevel,
+  type LogMetadata,
+  type Next,
+} from '@perdure/common';
+export type {
+  WorkflowBundle,
+  WorkflowBundleOption,
+  WorkflowBundlePath,
+  WorkflowBundlePathWithSourceMap,
+  WorkflowBundleWithSourceMap,
+} from './bundle-options';
+export { type BundleOptions, bundleWorkflowCode } from './bundle-workflow-code';
+export { NativeConnection } from './connection';
+export type {
+  DNSLoadBalancingConfig,
+  GrpcCompressionConfig,
+  GzipGrpcCompressionConfig,
+  NativeConnectionOptions,
+  NoneGrpcCompressionConfig,
+  TLSConfig,
+} from './connection-options';
+export {
+  CombinedWorkerRunError,
+  type CombinedWorkerRunErrorCause,
+  GracefulShutdownPeriodExpiredError,
+  PromiseCompletionTimeoutError,
+  ReplayError,
+  UnhandledRejectionError,
+  WorkerFatalError,
+} from './errors';
+export { DefaultLogger, type LogEntry, LogTimestamp } from './logger';
+export { InvalidOptionsError, type OptionProblem } from './options-check';
+export type { BundlerPlugin, NativeConnectionPlugin, WorkerPlugin } from './plugins';
+export type { ReplayHistoriesIterable, ReplayResult } from './replay';
+export { Runtime } from './runtime';
+export {
+  type ConsoleLogger,
+  type ForwardLogger,
+  type LogExporterConfig,
+  type MetricsExporterConfig,
+  makeTelemetryFilterString,
+  type OtelCollectorExporter,
+  type PrometheusMetricsExporter,
+  type RuntimeOptions,
+  type TelemetryOptions,
+} from './runtime-options';
+export type { InjectedSink, InjectedSinkFunction, InjectedSinks } from './sinks';
+export type { State } from './state';
+export {
+  type ActivitySlotInfo,
+  type CustomSlotSupplier,
+  type FixedSizeSlotSupplier,
+  type LocalActivitySlotInfo,
+  ResourceBasedController,
+  type ResourceBasedSlotOptions,
+  type ResourceBasedSlotsForType,
+  type ResourceBasedTuner,
+  type ResourceBasedTunerOptions,
+  type ResourceBasedTunerWithController,
+  type SlotInfo,
+  type SlotMarkUsedContext,
+  type SlotPermit,
+  type SlotReleaseContext,
+  type SlotReserveContext,
+  type SlotSupplier,
+  type TunerHolder,
+  type WorkerTuner,
+  type WorkflowSlotInfo,
+} from './tuner';
+export { type PollerState, type RunUntilOptions, Worker, type WorkerStatus } from './worker';
+export type {
+  CompiledWorkerOptions,
+  PatchActivationCallback,
+  PatchActivationInput,
+  PollerBehavior,
+  ReplayWorkerOptions,
+  WorkerDeploymentOptions,
+  WorkerInterceptors,
+  WorkerOptions,
+} from './worker-options';

@@ -1,0 +1,72 @@
+/** Services of the server as objects with a method per call, made from their generated definitions. */
+import { RpcCall } from '@perdure/proto/perdure/core/v1/options';
+import Long from 'long';
+import type { Metadata } from './connection-options';
+import { splitMetadata } from './connection-options';
+
+/** What surrounds raw calls. */
+export interface CallContext {
+  /** Epoch milliseconds or Date. */
+  deadline?: number | Date;
+  metadata?: Metadata;
+  abortSignal?: AbortSignal;
+}
+
+/** Methods of a service by their names in lower camel case. */
+export type RawService = Record<string, (request: any) => Promise<any>>;
+
+interface Caller {
+  /** @param call encoded perdure.core.v1.RpcCall */
+  call(call: Uint8Array): Promise<Uint8Array>;
+  context(): CallContext | undefined;
+}
+
+interface MethodDefinition {
+  readonly name: string;
+  readonly requestType: { encode(message: any): { finish(): Uint8Array } };
+  readonly responseType: { decode(bytes: Uint8Array): unknown };
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+}
+
+export function rawService(service: string, { methods }: { methods: object }, caller: Caller): RawService {
+  const object: RawService = {};
+  for (const [key, method] of Object.entries(methods as Record<string, MethodDefinition>)) {
+    if (method.requestStream || method.responseStream) continue;
+    object[key] = (request: unknown) => unary(service, method, request ?? {}, caller);
+  }
+  return object;
+}
+
+async function unary(
+  service: string,
+  method: MethodDefinition,
+  request: unknown,
+  caller: Caller,
+): Promise<unknown> {
+  const { deadline, metadata = {}, abortSignal } = caller.context() ?? {};
+  abortSignal?.throwIfAborted();
+  const { text: headers, binary: binaryHeaders } = splitMetadata(metadata);
+  // A deadline that has passed still has to be a deadline: 0 would mean none.
+  const timeoutMs = deadline === undefined ? 0 : Math.max(1, Number(deadline) - Date.now());
+  const call = caller.call(
+    RpcCall.encode({
+      service,
+      method: method.name,
+      request: method.requestType.encode(request).finish(),
+      retry: true,
+      headers,
+      binaryHeaders,
+      timeoutMs: Long.fromNumber(Math.ceil(timeoutMs)),
+    }).finish(),
+  );
+  return method.responseType.decode(await (abortSignal === undefined ? call : orAborted(call, abortSignal)));
+}
+
+function orAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    call.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}

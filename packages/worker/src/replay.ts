@@ -1,0 +1,252 @@
+/**
+ * Replays histories against workflow code, without a server.
+ *
+ * Y1  Each history ends in exactly one result; one that cannot be replayed does not end the others.
+ * Y2  Histories are replayed side by side, one a lane.
+ */
+import type { HistoryAndWorkflowId } from '@perdure/common';
+import type { WorkerHandle } from '@perdure/core';
+import { loadNative } from '@perdure/core';
+import type {
+  ReplayResult as ReplayResultMessage,
+  WorkerEvent,
+} from '@perdure/proto/perdure/core/v1/exchange';
+import { TaskBatch } from '@perdure/proto/perdure/core/v1/exchange';
+import { ReplayHistory, WorkerOptions as WorkerOptionsMessage } from '@perdure/proto/perdure/core/v1/options';
+import { History } from '@perdure/proto/temporal/api/history/v1/message';
+import { DeterminismViolationError } from '@perdure/workflow';
+import { loadBundle } from './bundle';
+import { CodecStage } from './codec-stage';
+import { loadConverters } from './data-converter';
+import { ReplayError, WorkerFatalError } from './errors';
+import { toHistory } from './history';
+import { workerOptionsMessage } from './native-options';
+import { Runtime } from './runtime';
+import type { CompiledWorkerOptions, ReplayWorkerOptions } from './worker-options';
+import { compileReplayWorkerOptions, defaultLaneCount } from './worker-options';
+import type { HostedWorker } from './workflow-host';
+
+/** Histories to replay. */
+export type ReplayHistoriesIterable = AsyncIterable<HistoryAndWorkflowId> | Iterable<HistoryAndWorkflowId>;
+
+/** How the replay of one history ended. */
+export interface ReplayResult {
+  readonly workflowId: string;
+  readonly runId: string;
+  /** Absent: the code fits the history. */
+  readonly error?: ReplayError | DeterminismViolationError;
+}
+
+/** @throws {DeterminismViolationError} {ReplayError} the history could not be replayed */
+export async function runReplayHistory(
+  options: ReplayWorkerOptions,
+  history: unknown,
+  workflowId = 'fake',
+): Promise<void> {
+  for await (const { error } of runReplayHistories(options, [{ workflowId, history }])) {
+    if (error !== undefined) throw error;
+  }
+}
+
+/** Yields a result for each history, in the order in which replays end. */
+export async function* runReplayHistories(
+  options: ReplayWorkerOptions,
+  histories: ReplayHistoriesIterable,
+): AsyncIterableIterator<ReplayResult> {
+  const replayer = await Replayer.start(options);
+  try {
+    yield* replayer.replay(histories);
+  } finally {
+    await replayer.close();
+  }
+}
+
+/** A history on its way through the hub. */
+interface Outstanding {
+  readonly workflowId: string;
+  /** Empty: the history names none, and the hub makes one up. */
+  readonly runId: string;
+}
+
+class Replayer {
+  static async start(options: ReplayWorkerOptions): Promise<Replayer> {
+    const runtime = Runtime.instance();
+    let configured = options;
+    for (const plugin of options?.plugins ?? []) {
+      configured = (await plugin.configureReplayWorker?.(configured)) ?? configured;
+    }
+    const compiled = compileReplayWorkerOptions(configured, runtime.logger);
+    const replayer = new Replayer(runtime, compiled);
+    runtime.acquire(replayer);
+    try {
+      await replayer.#open();
+      return replayer;
+    } catch (error) {
+      await replayer.close();
+      throw error;
+    }
+  }
+
+  readonly #outstanding: Outstanding[] = [];
+  readonly #done: ReplayResult[] = [];
+  readonly #drained: Promise<void>;
+  #handle: WorkerHandle | undefined;
+  #hosted: HostedWorker | undefined;
+  #codecs: CodecStage | undefined;
+  #fatal: WorkerFatalError | undefined;
+  #started = false;
+  #resolveDrained!: () => void;
+  #wake: () => void = () => undefined;
+
+  private constructor(
+    private readonly runtime: Runtime,
+    private readonly options: CompiledWorkerOptions,
+  ) {
+    this.#drained = new Promise((resolve) => {
+      this.#resolveDrained = resolve;
+    });
+  }
+
+  async #open(): Promise<void> {
+    const { options, runtime } = this;
+    const bundle = await loadBundle(options, runtime.logger);
+    if (bundle === undefined) throw new ReplayError('no plugin has set workflowsPath or workflowBundle');
+    const native = loadNative();
+    const { payloadCodecs } = loadConverters(options.dataConverter);
+    const message = workerOptionsMessage(options, {
+      workflows: true,
+      activities: false,
+      codec: payloadCodecs.length > 0,
+      buildId: bundle.buildId,
+    });
+    // Y2
+    message.replayConcurrency = options.workflowThreadPoolSize ?? defaultLaneCount();
+    const handle = native.replayWorkerOpen(
+      runtime.native,
+      WorkerOptionsMessage.encode(message).finish(),
+      (batch) => this.#onTasks(batch),
+    );
+    this.#handle = handle;
+    if (payloadCodecs.length > 0) {
+      this.#codecs = new CodecStage(payloadCodecs, options.namespace, (response) =>
+        native.codecComplete(handle, response),
+      );
+    }
+    this.#hosted = await runtime.workflows.add(native.workerNumber(handle), options, bundle, (lanes) =>
+      native.workerSetLanes(handle, lanes),
+    );
+    native.workerStart(handle, this.#hosted.lanes);
+    this.#started = true;
+  }
+
+  async *replay(histories: ReplayHistoriesIterable): AsyncIterableIterator<ReplayResult> {
+    let feeding = true;
+    let feedError: { readonly error: unknown } | undefined;
+    const feed = this.#feed(histories)
+      .catch((error: unknown) => {
+        feedError = { error }; // the caller's iterable has thrown
+      })
+      .finally(() => {
+        feeding = false;
+        this.#wake();
+      });
+    while (feeding || this.#outstanding.length > 0 || this.#done.length > 0) {
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+      const result = this.#done.shift();
+      if (result !== undefined) yield result;
+      else await woken;
+    }
+    await feed;
+    if (feedError !== undefined) throw feedError.error;
+  }
+
+  async close(): Promise<void> {
+    try {
+      if (this.#handle === undefined) return;
+      const native = loadNative();
+      native.replayEnd(this.#handle);
+      if (this.#started) {
+        native.workerShutdown(this.#handle);
+        await this.#drained;
+      }
+      await native.workerFinalize(this.#handle);
+    } finally {
+      this.#handle = undefined;
+      await this.#hosted?.remove();
+      this.runtime.release(this);
+    }
+  }
+
+  async #feed(histories: ReplayHistoriesIterable): Promise<void> {
+    for await (const { workflowId, history } of iterate(histories)) {
+      let entry: Outstanding = { workflowId, runId: '' };
+      try {
+        const message = toHistory(history);
+        const started = message.events?.[0]?.workflowExecutionStartedEventAttributes;
+        entry = { workflowId, runId: started?.originalExecutionRunId ?? '' };
+        if (this.#fatal !== undefined) throw this.#fatal;
+        this.#outstanding.push(entry);
+        await loadNative().replayFeed(
+          this.#handle!,
+          ReplayHistory.encode({ workflowId, history: History.encode(message).finish() }).finish(),
+        );
+      } catch (error) {
+        this.#end(entry, { ...entry, error: asReplayError(error) }); // Y1
+      }
+    }
+  }
+
+  #onTasks(bytes: Uint8Array): void {
+    for (const { codec, event } of TaskBatch.decode(bytes).items ?? []) {
+      if (codec !== undefined) void this.#codecs?.serve(codec);
+      else if (event !== undefined) this.#onEvent(event);
+    }
+  }
+
+  #onEvent({ replayResult, fatal, pollerDrained }: WorkerEvent): void {
+    if (replayResult !== undefined) this.#onResult(replayResult);
+    if (fatal !== undefined) {
+      this.#fatal = new WorkerFatalError(
+        fatal.message || 'the replay worker failed',
+        fatal.code || 'CORE_UNKNOWN',
+      );
+      for (const entry of [...this.#outstanding])
+        this.#end(entry, { ...entry, error: asReplayError(this.#fatal) });
+      this.#resolveDrained();
+    }
+    if (pollerDrained !== undefined) this.#resolveDrained();
+  }
+
+  #onResult({ workflowId = '', runId = '', failure, nondeterminism }: ReplayResultMessage): void {
+    // Histories of equal ids are replayed one after the other, so the first that fits is the one.
+    const entry = this.#outstanding.find(
+      (candidate) =>
+        candidate.workflowId === workflowId && (candidate.runId === runId || candidate.runId === ''),
+    );
+    if (entry === undefined) return;
+    const error = failure
+      ? nondeterminism
+        ? new DeterminismViolationError(failure)
+        : new ReplayError(failure)
+      : undefined;
+    this.#end(entry, { workflowId, runId, ...(error && { error }) });
+  }
+
+  #end(entry: Outstanding, result: ReplayResult): void {
+    const index = this.#outstanding.indexOf(entry);
+    if (index >= 0) this.#outstanding.splice(index, 1);
+    this.#done.push(result);
+    this.#wake();
+  }
+}
+
+function asReplayError(error: unknown): ReplayError {
+  if (error instanceof ReplayError) return error;
+  return new ReplayError(error instanceof Error ? error.message : String(error));
+}
+
+async function* iterate<T>(items: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T> {
+  yield* items;
+}

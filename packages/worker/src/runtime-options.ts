@@ -1,0 +1,274 @@
+/** Options of the runtime: types, checks, defaults, and their native form. */
+import type { Duration, Logger, LogLevel } from '@perdure/common';
+import { durationToMs } from '@perdure/common/lib/durations';
+import type {
+  MetricsOptions as MetricsMessage,
+  RuntimeOptions as RuntimeOptionsMessage,
+} from '@perdure/proto/perdure/core/v1/options';
+import Long from 'long';
+import { DefaultLogger } from './logger';
+import type { Check } from './options-check';
+import { anyFunction, anyObject, arrayOf, duration, flag, OptionsCheck, oneOf, text } from './options-check';
+
+/** Directives by source: the SDK core, and everything else. */
+export interface CoreLogFilterOptions {
+  /** Of the SDK core. */
+  core: LogLevel;
+  /** Of other crates. (='ERROR') */
+  other?: LogLevel;
+}
+
+/** Native lines straight to the console. */
+export interface ConsoleLogger {
+  console: {
+    /** (='compact') */
+    format?: 'compact' | 'pretty' | 'json';
+  };
+}
+
+/** Native lines through `Runtime.logger`. */
+export interface ForwardLogger {
+  forward: {
+    /** @deprecated use `filter` */
+    level?: LogLevel;
+  };
+}
+
+export type LogExporterConfig = { filter?: string | CoreLogFilterOptions } & Partial<ConsoleLogger> &
+  Partial<ForwardLogger>;
+
+export interface PrometheusMetricsExporter {
+  prometheus: {
+    /** host:port; metrics are at /metrics. */
+    bindAddress: string;
+    /** (=false) */
+    countersTotalSuffix?: boolean;
+    /** (=false) */
+    unitSuffix?: boolean;
+    /** (=false) */
+    useSecondsForDurations?: boolean;
+    /** Name of a metric to bounds of its buckets. */
+    histogramBucketOverrides?: Record<string, number[]>;
+  };
+}
+
+export interface OtelCollectorExporter {
+  otel: {
+    /** The environment variable OTEL_EXPORTER_OTLP_ENDPOINT wins. */
+    url: string;
+    /** (=false: gRPC) */
+    http?: boolean;
+    headers?: Record<string, string>;
+    /** (=1 s) */
+    metricsExportInterval?: Duration;
+    /** (=false) */
+    useSecondsForDurations?: boolean;
+    /** (='cumulative') */
+    temporality?: 'cumulative' | 'delta';
+    histogramBucketOverrides?: Record<string, number[]>;
+  };
+}
+
+export type MetricsExporterConfig = {
+  /** (='temporal_') */
+  metricPrefix?: string;
+  globalTags?: Record<string, string>;
+  /** (=true) */
+  attachServiceName?: boolean;
+} & (PrometheusMetricsExporter | OtelCollectorExporter);
+
+export interface TelemetryOptions {
+  /** (=console, WARN for the core, ERROR for the rest) */
+  logging?: LogExporterConfig;
+  /** (=off) */
+  metrics?: MetricsExporterConfig;
+}
+
+/** Options of `Runtime.install`. */
+export interface RuntimeOptions {
+  /** (=DefaultLogger of level INFO) */
+  logger?: Logger;
+  telemetryOptions?: TelemetryOptions;
+  /** From 1 s to 60 s; 0 switches heartbeats of workers off. (=60 s) */
+  workerHeartbeatInterval?: Duration;
+  /** Signals on which all workers shut down. (=SIGINT, SIGTERM, SIGQUIT, SIGUSR2) */
+  shutdownSignals?: NodeJS.Signals[];
+}
+
+/** Every field set. */
+export interface CompiledRuntimeOptions {
+  readonly logger: Logger;
+  readonly shutdownSignals: readonly NodeJS.Signals[];
+  /** The native form. */
+  readonly message: RuntimeOptionsMessage;
+}
+
+const LEVELS = ['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR'];
+
+const CHECKS: Readonly<Record<keyof RuntimeOptions, Check>> = {
+  logger: (value) => {
+    const accepted = 'an object with log, trace, debug, info, warn and error';
+    if (typeof value !== 'object' || value === null) return accepted;
+    const methods = ['log', 'trace', 'debug', 'info', 'warn', 'error'] as const;
+    return methods.every((name) => anyFunction((value as Record<string, unknown>)[name]) === undefined)
+      ? undefined
+      : accepted;
+  },
+  telemetryOptions: anyObject,
+  workerHeartbeatInterval: (value) =>
+    value === 0 ? undefined : duration(1000, 60_000)(value) && 'a duration from 1 s to 60 s, or 0',
+  shutdownSignals: arrayOf(
+    (value) => (typeof value === 'string' && /^SIG[A-Z0-9]+$/.test(value) ? undefined : 'a signal'),
+    'an array of names of signals',
+  ),
+};
+
+/** Directives of the native log filter: `makeTelemetryFilterString({ core: 'INFO' })`. */
+export function makeTelemetryFilterString({ core, other = 'ERROR' }: CoreLogFilterOptions): string {
+  const crates = [
+    'temporalio_sdk_core',
+    'temporalio_client',
+    'temporalio_common',
+    'temporalio_sdk',
+    'perdure_hub',
+  ];
+  return [other, ...crates.map((crate) => `${crate}=${core}`)].join(',');
+}
+
+/**
+ * Checks and completes runtime options.
+ * @throws {InvalidOptionsError} with all problems
+ */
+export function compileRuntimeOptions(options: RuntimeOptions): CompiledRuntimeOptions {
+  const check = new OptionsCheck('RuntimeOptions');
+  check.object('', options, CHECKS);
+  const telemetry = options?.telemetryOptions;
+  if (telemetry !== undefined) {
+    check.object('telemetryOptions', telemetry, { logging: anyObject, metrics: anyObject });
+    checkLogging(check, telemetry?.logging);
+    checkMetrics(check, telemetry?.metrics);
+  }
+  check.done();
+  return resolve(options);
+}
+
+function checkLogging(check: OptionsCheck, logging: unknown): void {
+  if (typeof logging !== 'object' || logging === null) return;
+  const field = 'telemetryOptions.logging';
+  check.object(field, logging, {
+    filter: (value) =>
+      typeof value === 'string' || anyObject(value) === undefined ? undefined : 'a text or an object',
+    console: anyObject,
+    forward: anyObject,
+  });
+  const given = logging as LogExporterConfig;
+  if (given.console && given.forward) check.add(`${field}.forward`, 'is excluded by console');
+  if (given.console) {
+    check.object(`${field}.console`, given.console, { format: oneOf('compact', 'pretty', 'json') });
+  }
+  if (given.forward) check.object(`${field}.forward`, given.forward, { level: oneOf(...LEVELS) });
+  if (typeof given.filter === 'object') {
+    check.object(`${field}.filter`, given.filter, { core: oneOf(...LEVELS), other: oneOf(...LEVELS) });
+  }
+}
+
+function checkMetrics(check: OptionsCheck, metrics: unknown): void {
+  if (typeof metrics !== 'object' || metrics === null) return;
+  const field = 'telemetryOptions.metrics';
+  check.object(field, metrics, {
+    prometheus: anyObject,
+    otel: anyObject,
+    buffer: anyObject,
+    metricPrefix: (value) => (typeof value === 'string' ? undefined : 'a text'),
+    globalTags: anyObject,
+    attachServiceName: flag,
+    temporality: oneOf('cumulative', 'delta'),
+  });
+  const given = metrics as Record<string, any>;
+  const exporters = ['prometheus', 'otel'].filter((name) => given[name] !== undefined);
+  if (given.buffer !== undefined)
+    check.add(`${field}.buffer`, 'buffered metrics are not available in this version');
+  else if (exporters.length !== 1) {
+    check.add(field, `got ${exporters.length} exporters, takes one of prometheus and otel`);
+  }
+  if (given.prometheus) {
+    check.object(`${field}.prometheus`, given.prometheus, {
+      bindAddress: text,
+      countersTotalSuffix: flag,
+      unitSuffix: flag,
+      useSecondsForDurations: flag,
+      histogramBucketOverrides: anyObject,
+    });
+    if (given.prometheus.bindAddress === undefined)
+      check.add(`${field}.prometheus.bindAddress`, 'is required');
+  }
+  if (given.otel) {
+    check.object(`${field}.otel`, given.otel, {
+      url: text,
+      http: flag,
+      headers: anyObject,
+      metricsExportInterval: duration(1),
+      useSecondsForDurations: flag,
+      temporality: oneOf('cumulative', 'delta'),
+      histogramBucketOverrides: anyObject,
+    });
+    if (given.otel.url === undefined) check.add(`${field}.otel.url`, 'is required');
+  }
+}
+
+function resolve({
+  logger = new DefaultLogger('INFO'),
+  telemetryOptions: { logging = {}, metrics } = {},
+  workerHeartbeatInterval = 60_000,
+  shutdownSignals = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2'],
+}: RuntimeOptions): CompiledRuntimeOptions {
+  const level = logging.forward?.level;
+  const filter = logging.filter ?? { core: level ?? 'WARN', other: 'ERROR' as const };
+  return {
+    logger,
+    shutdownSignals,
+    message: {
+      logging: {
+        filter: typeof filter === 'string' ? filter : makeTelemetryFilterString(filter),
+        forward: logging.forward !== undefined,
+        consoleFormat: logging.console?.format ?? 'compact',
+      },
+      metrics: metrics && metricsMessage(metrics),
+      workerHeartbeatIntervalMs: Long.fromNumber(durationToMs(workerHeartbeatInterval)),
+      ioThreads: 0,
+    },
+  };
+}
+
+function metricsMessage(metrics: MetricsExporterConfig): MetricsMessage {
+  const { metricPrefix = 'temporal_', globalTags = {}, attachServiceName = true } = metrics;
+  return {
+    prefix: metricPrefix,
+    globalTags,
+    attachServiceName,
+    ...('prometheus' in metrics && {
+      prometheus: {
+        bindAddress: metrics.prometheus.bindAddress,
+        countersTotalSuffix: metrics.prometheus.countersTotalSuffix ?? false,
+        unitSuffix: metrics.prometheus.unitSuffix ?? false,
+        secondsForDurations: metrics.prometheus.useSecondsForDurations ?? false,
+        histogramBuckets: buckets(metrics.prometheus.histogramBucketOverrides),
+      },
+    }),
+    ...('otel' in metrics && {
+      otlp: {
+        url: process.env.OTEL_EXPORTER_OTLP_ENDPOINT || metrics.otel.url,
+        http: metrics.otel.http ?? false,
+        headers: metrics.otel.headers ?? {},
+        exportIntervalMs: Long.fromNumber(durationToMs(metrics.otel.metricsExportInterval ?? 1000)),
+        secondsForDurations: metrics.otel.useSecondsForDurations ?? false,
+        deltaTemporality: metrics.otel.temporality === 'delta',
+        histogramBuckets: buckets(metrics.otel.histogramBucketOverrides),
+      },
+    }),
+  };
+}
+
+function buckets(overrides: Record<string, number[]> = {}): Record<string, { bounds: number[] }> {
+  return Object.fromEntries(Object.entries(overrides).map(([name, bounds]) => [name, { bounds }]));
+}

@@ -1,0 +1,115 @@
+/**
+ * Calls of sinks: functions of the main thread that workflows call without waiting.
+ *
+ * D1  Calls of a run are made in their order; a function that throws or rejects costs a log line, nothing else.
+ * D2  During replay only functions with `callDuringReplay` are called.
+ */
+import type { Logger, LogLevel } from '@perdure/common';
+import { SdkComponent } from '@perdure/common';
+import type { Sink, SinkFunction, Sinks, WorkflowInfo } from '@perdure/workflow';
+import type { SinkCallRecord } from '@perdure/workflow/runtime';
+import { parseWorkflowInfo } from './workflow-info';
+
+/** One function of a sink. */
+export interface InjectedSinkFunction<F extends SinkFunction> {
+  /** Gets the calling run's info first; is not waited for. */
+  fn(info: WorkflowInfo, ...args: Parameters<F>): void | Promise<void>;
+  /** (=false) */
+  callDuringReplay?: boolean;
+}
+
+export type InjectedSink<T extends Sink> = { [P in keyof T]: InjectedSinkFunction<T[P]> };
+
+/** Value of `WorkerOptions.sinks`. */
+export type InjectedSinks<T extends Sinks> = { [P in keyof T]: InjectedSink<T[P]> };
+
+/** Name of the sink behind `log` in workflows. */
+export const LOGGER_SINK = '__temporal_logger';
+
+/** Name of the sink behind `console` in workflows. */
+const CONSOLE_SINK = '__temporal_console';
+
+const LOG_LEVELS: ReadonlySet<string> = new Set<LogLevel>(['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR']);
+
+/** sinkName.fnName of functions that are called during replay too. */
+export function replayingSinks(sinks: InjectedSinks<any>): string[] {
+  const names: string[] = [];
+  for (const [sinkName, sink] of Object.entries(sinks)) {
+    for (const [fnName, entry] of Object.entries(sink as InjectedSink<any>)) {
+      if (entry.callDuringReplay) names.push(`${sinkName}.${fnName}`);
+    }
+  }
+  return names;
+}
+
+/** Makes the calls that the runs of one worker ask for. */
+export class SinkDispatcher {
+  constructor(
+    private readonly sinks: InjectedSinks<any>,
+    private readonly logger: Logger,
+    private readonly taskQueue: string,
+  ) {}
+
+  /** Never throws. */
+  call(record: SinkCallRecord): void {
+    try {
+      this.#call(record);
+    } catch (error) {
+      this.#complain(record, error); // D1
+    }
+  }
+
+  #call(record: SinkCallRecord): void {
+    const entry = Object.hasOwn(this.sinks, record.sink)
+      ? (this.sinks[record.sink] as InjectedSink<any>)
+      : undefined;
+    const target = entry !== undefined && Object.hasOwn(entry, record.fn) ? entry[record.fn] : undefined;
+    const info = parseWorkflowInfo(record.info);
+    if (target === undefined) {
+      if (record.sink === LOGGER_SINK) this.#log(info, record);
+      else if (record.sink === CONSOLE_SINK) print(record);
+      else this.logger.error('A workflow called a sink that this worker does not have', names(record));
+      return;
+    }
+    if (info.unsafe.isReplaying && !target.callDuringReplay) return; // D2
+    const returned: unknown = target.fn(info, ...(record.args as any[]));
+    Promise.resolve(returned).catch((error) => this.#complain(record, error));
+  }
+
+  #log(info: WorkflowInfo, record: SinkCallRecord): void {
+    if (info.unsafe.isReplaying) return; // D2
+    const level = record.fn.toUpperCase();
+    if (!LOG_LEVELS.has(level)) return;
+    const [message, meta] = record.args as [string, Record<string, unknown> | undefined];
+    this.logger.log(level as LogLevel, message, {
+      sdkComponent: SdkComponent.workflow,
+      ...workflowLogAttributes(info),
+      taskQueue: info.taskQueue ?? this.taskQueue,
+      ...meta,
+    });
+  }
+
+  #complain(record: SinkCallRecord, error: unknown): void {
+    this.logger.error('A sink function failed', { ...names(record), error });
+  }
+}
+
+/** Fields of a run's log lines. */
+export function workflowLogAttributes(info: WorkflowInfo): Record<string, unknown> {
+  return {
+    namespace: info.namespace,
+    taskQueue: info.taskQueue,
+    workflowId: info.workflowId,
+    runId: info.runId,
+    workflowType: info.workflowType,
+  };
+}
+
+function print({ fn, args }: SinkCallRecord): void {
+  if (fn === 'warn' || fn === 'error' || fn === 'debug') console[fn](...args);
+  else console.log(...args);
+}
+
+function names(record: SinkCallRecord): Record<string, unknown> {
+  return { sdkComponent: SdkComponent.worker, sink: record.sink, fn: record.fn, runId: record.runId };
+}

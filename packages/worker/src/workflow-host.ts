@@ -1,0 +1,176 @@
+/**
+ * The lanes of a process, as workers use them.
+ *
+ * Owns    the lane pools, which worker's runs are on them, who gets sink calls and warnings.
+ * Leaves  lanes themselves to @perdure/sandbox, which is loaded with the first worker that has workflows.
+ * V1  All workers of a process share the lanes. A worker that wishes for more lanes than there are adds some.
+ * V2  A lane that is lost is reported to the hub before its replacement is offered.
+ * V3  While lanes start, the process stays alive; afterwards they never keep it.
+ */
+import type { Logger } from '@perdure/common';
+import { SdkComponent } from '@perdure/common';
+import { loadNative } from '@perdure/core';
+import { LaneLost } from '@perdure/proto/perdure/core/v1/exchange';
+import type { BundleSource, LaneLostReport, LanePool, LaneWarning } from '@perdure/sandbox';
+import type { SinkCallRecord } from '@perdure/workflow/runtime';
+import { replayingSinks, SinkDispatcher } from './sinks';
+import type { CompiledWorkerOptions } from './worker-options';
+import { defaultLaneCount } from './worker-options';
+
+/** A bundle with the build it stands for. */
+export interface LoadedBundle extends BundleSource {
+  /** Stands for the code in histories when nobody named a build. */
+  readonly buildId: string;
+}
+
+/** A worker's place on the lanes. */
+export interface HostedWorker {
+  /** Lanes that may get its runs. */
+  readonly lanes: readonly number[];
+  /** Activations that lanes work on at this moment. */
+  readonly inFlightActivations: number;
+  /** Takes the worker and its runs off the lanes. Idempotent. */
+  remove(): Promise<void>;
+}
+
+interface Guest {
+  readonly worker: number;
+  readonly pools: readonly LanePool[];
+  readonly sinks: SinkDispatcher;
+  readonly setLanes: (lanes: readonly number[]) => void;
+}
+
+export class WorkflowHost {
+  readonly #guests = new Map<number, Guest>();
+  readonly #pools: { readonly pool: Promise<LanePool>; readonly lanes: number }[] = [];
+  #debugPool: Promise<LanePool> | undefined;
+
+  constructor(private readonly logger: Logger) {}
+
+  /**
+   * Makes a worker's workflows runnable.
+   * @param setLanes called whenever the set of its lanes has changed
+   * @throws errors of the sandbox: the bundle cannot be used, a lane cannot start
+   */
+  async add(
+    worker: number,
+    options: CompiledWorkerOptions,
+    bundle: LoadedBundle,
+    setLanes: (lanes: readonly number[]) => void,
+  ): Promise<HostedWorker> {
+    const stayAlive = setInterval(() => undefined, 2 ** 30); // V3
+    try {
+      const pools = await (options.debugMode
+        ? Promise.all([this.#debug()])
+        : this.#sized(options.workflowThreadPoolSize ?? defaultLaneCount()));
+      const registration = {
+        worker,
+        namespace: options.namespace,
+        taskQueue: options.taskQueue,
+        identity: options.identity,
+        buildId: options.workerDeploymentOptions?.version.buildId ?? options.buildId ?? bundle.buildId,
+        replayingSinks: replayingSinks(options.sinks),
+        showStackTraceSources: options.showStackTraceSources,
+        workflowFailureErrorTypes: options.workflowFailureErrorTypes,
+      };
+      const sinks = new SinkDispatcher(options.sinks, this.logger, options.taskQueue);
+      const guest: Guest = { worker, pools, sinks, setLanes };
+      this.#guests.set(worker, guest);
+      const isolation = options.reuseV8Context ? 'realm' : 'context';
+      try {
+        await Promise.all(pools.map((pool) => pool.register(registration, bundle, isolation)));
+      } catch (error) {
+        this.#remove(guest);
+        throw error;
+      }
+      return {
+        get lanes() {
+          return lanesOf(guest);
+        },
+        get inFlightActivations() {
+          return pools.flatMap((pool) => pool.running).filter((run) => run.worker === worker).length;
+        },
+        remove: async () => this.#remove(guest),
+      };
+    } finally {
+      clearInterval(stayAlive);
+    }
+  }
+
+  /** Ends all lanes; workers have to be removed before. */
+  close(): void {
+    const pools = [...this.#pools.map(({ pool }) => pool), ...(this.#debugPool ? [this.#debugPool] : [])];
+    this.#pools.length = 0;
+    this.#debugPool = undefined;
+    for (const starting of pools) void starting.then((pool) => pool.close()).catch(() => undefined);
+  }
+
+  /** V1 @returns pools of at least `lanes` lanes together */
+  async #sized(lanes: number): Promise<LanePool[]> {
+    const present = this.#pools.reduce((sum, pool) => sum + pool.lanes, 0);
+    if (present < lanes) {
+      const added = { pool: this.#start(lanes - present, false), lanes: lanes - present };
+      this.#pools.push(added);
+      added.pool.catch(() => this.#pools.splice(this.#pools.indexOf(added), 1));
+    }
+    return Promise.all(this.#pools.map(({ pool }) => pool));
+  }
+
+  /** Workflows on this thread, without a deadline. */
+  #debug(): Promise<LanePool> {
+    this.#debugPool ??= this.#start(1, true);
+    return this.#debugPool;
+  }
+
+  #start(lanes: number, inline: boolean): Promise<LanePool> {
+    const sandbox = require('@perdure/sandbox') as typeof import('@perdure/sandbox');
+    return sandbox.LanePool.create({
+      lanes,
+      inline,
+      transportModule: require.resolve('@perdure/core/lane-transport'),
+      ...(inline && { activationDeadlineMs: 0 }),
+      onSinkCalls: (calls) => this.#onSinkCalls(calls),
+      onLaneLost: (report) => this.#onLaneLost(report),
+      onLanesChanged: () => this.#onLanesChanged(),
+      onWarning: (warning) => this.#onWarning(warning),
+    });
+  }
+
+  #remove(guest: Guest): void {
+    if (!this.#guests.delete(guest.worker)) return;
+    for (const pool of guest.pools) pool.unregister(guest.worker);
+  }
+
+  #onSinkCalls(calls: readonly SinkCallRecord[]): void {
+    for (const call of calls) this.#guests.get(call.worker)?.sinks.call(call);
+  }
+
+  /** V2 */
+  #onLaneLost({ lane, guilty, message }: LaneLostReport): void {
+    loadNative().laneLost(
+      LaneLost.encode({
+        lane,
+        message,
+        ...(guilty && {
+          guilty: {
+            worker: guilty.worker,
+            runId: guilty.runId,
+            message: `${guilty.message}; ${guilty.hint}`,
+          },
+        }),
+      }).finish(),
+    );
+  }
+
+  #onLanesChanged(): void {
+    for (const guest of this.#guests.values()) guest.setLanes(lanesOf(guest));
+  }
+
+  #onWarning({ message, ...facts }: LaneWarning): void {
+    this.logger.warn(message, { sdkComponent: SdkComponent.worker, ...facts });
+  }
+}
+
+function lanesOf({ pools }: Guest): number[] {
+  return pools.flatMap((pool) => pool.laneIds);
+}
