@@ -13,7 +13,7 @@ await build();
 
 const { checkLayers } = await import('./checks/layers.mjs');
 const { checkErrorPages, checkLinks, checkReadmes } = await import('./checks/docs.mjs');
-const { checkWorkflows } = await import('./checks/workflows.mjs');
+const { checkPlatforms, checkWorkflows } = await import('./checks/workflows.mjs');
 const { typeProjects } = await import('./tools/projects.mjs');
 
 const tally = new Tally('checks');
@@ -31,6 +31,7 @@ await tally.check('links in documents', checkLinks);
 await tally.check('error codes and their pages', checkErrorPages);
 await tally.check('READMEs', checkReadmes);
 await tally.check('CI workflows (actionlint)', checkWorkflows);
+await tally.check('platforms of the addon', checkPlatforms);
 await tally.check('package-lock.json matches the package.json files', () =>
   quiet(
     ...npmCommand(),

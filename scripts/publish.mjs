@@ -5,19 +5,15 @@
  * R1  Addons of all platforms are published before the core that names them.
  * R2  A second run publishes what a first one did not get to, and nothing twice.
  */
-import { mkdtemp, readdir } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { must, npmCommand, run } from './tools/exec.mjs';
-import { builtPlatforms, remove, stageAll } from './tools/pack.mjs';
-import { packageBin, readJson, root } from './tools/paths.mjs';
+import { remove, stageAll } from './tools/pack.mjs';
+import { packageBin, readJson } from './tools/paths.mjs';
+import { PLATFORMS } from './tools/platforms.mjs';
 
-const platforms = (await readdir(join(root, 'packages', 'core', 'npm'), { withFileTypes: true }))
-  .filter((entry) => entry.isDirectory())
-  .map((entry) => entry.name);
-const missing = platforms.filter((platform) => !builtPlatforms().includes(platform));
-if (missing.length > 0) throw new Error(`no addon has been built for ${missing.join(', ')}`); // R1
-
+const platforms = Object.keys(PLATFORMS); // R1: staging fails if one has not been built
 const scratch = await mkdtemp(join(tmpdir(), 'perdure-publish-'));
 try {
   for (const { name, dir } of await stageAll(scratch, platforms)) {

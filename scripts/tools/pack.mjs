@@ -10,42 +10,33 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { must, npmCommand } from './exec.mjs';
 import { readJson, root, workspacePackages } from './paths.mjs';
-
-/** Name of this machine's platform package, as packages/core names them. */
-export function platformName() {
-  const { platform, arch } = process;
-  if (platform === 'linux') {
-    const glibc = process.report.getReport().header.glibcVersionRuntime !== undefined;
-    return `linux-${arch}-${glibc ? 'gnu' : 'musl'}`;
-  }
-  return platform === 'win32' ? `win32-${arch}-msvc` : `${platform}-${arch}`;
-}
-
-/** The addon's platform packages that hold a built addon, by name of the platform. */
-export function builtPlatforms() {
-  const dir = join(root, 'packages', 'core', 'npm');
-  if (!existsSync(dir)) return [];
-  return readdirSync(dir)
-    .filter((platform) => existsSync(join(dir, platform, 'package.json')))
-    .filter((platform) => readdirSync(join(dir, platform)).some((file) => file.endsWith('.node')))
-    .sort();
-}
+import { addonFile, platformManifest, thisPlatform } from './platforms.mjs';
 
 /**
  * Copies every package to `dir` as it is to be published: with only what its manifest lists, without development
  * dependencies, with the licence, and, for the core, with the platform packages as optional dependencies.
- * @param {string[]} platforms of builtPlatforms()
+ * @param {string[]} platforms whose addon packages are staged, too; each must have been built
  * @returns {Promise<{ name: string, dir: string }[]>} platform packages first, then in the order of the layers
  */
 export async function stageAll(dir, platforms) {
-  const version = readJson(join(root, 'packages', 'core', 'package.json')).version;
+  const { version } = readJson(join(root, 'packages', 'core', 'package.json'));
   const staged = [];
   const addons = {};
   for (const platform of platforms) {
-    const from = join(root, 'packages', 'core', 'npm', platform);
-    const manifest = { ...readJson(join(from, 'package.json')), version };
+    const addon = addonFile(platform);
+    if (!addon) throw new Error(`no addon has been built for ${platform}`);
+    const manifest = platformManifest(platform, version);
+    const to = join(dir, `core-${platform}`);
+    await mkdir(to, { recursive: true });
+    await cp(addon, join(to, 'perdure.node'));
+    await cp(join(root, 'LICENSE'), join(to, 'LICENSE'));
+    await writeFile(
+      join(to, 'README.md'),
+      `# ${manifest.name}\n\n${manifest.description}. Installed by it, never by hand.\n`,
+    );
+    await writeFile(join(to, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
     addons[manifest.name] = version;
-    staged.push(await stage(join(dir, `core-${platform}`), from, manifest));
+    staged.push({ name: manifest.name, dir: to });
   }
   for (const { short, dir: from, manifest } of inLayerOrder()) {
     const { devDependencies, scripts, ...published } = manifest;
@@ -65,13 +56,6 @@ async function stage(to, from, manifest) {
     if (existsSync(join(from, part))) await cp(join(from, part), join(to, part), { recursive: true });
   }
   await cp(join(root, 'LICENSE'), join(to, 'LICENSE'));
-  for (const file of manifest.files ?? []) {
-    if (file.startsWith('*.')) {
-      for (const name of readdirSync(from).filter((each) => each.endsWith(file.slice(1)))) {
-        await cp(join(from, name), join(to, name));
-      }
-    }
-  }
   await writeFile(join(to, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   return { name: manifest.name, dir: to };
 }
@@ -99,14 +83,8 @@ function inLayerOrder() {
  * @returns {Promise<Map<string, { file: string, bytes: number, unpackedBytes: number, files: string[] }>>} by package name
  */
 export async function packAll(dir) {
-  const platform = platformName();
-  if (!builtPlatforms().includes(platform)) {
-    throw new Error(
-      `packages/core/npm/${platform} holds no addon for this machine: build it with "npm run build"`,
-    );
-  }
   const packed = new Map();
-  for (const staged of await stageAll(join(dir, 'staged'), [platform])) {
+  for (const staged of await stageAll(join(dir, 'staged'), [thisPlatform()])) {
     const { stdout } = await must(
       [
         ...npmCommand(),
