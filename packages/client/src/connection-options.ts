@@ -103,7 +103,8 @@ export function normalizeAddress(address: string): string {
   const match = /^(\[[0-9a-fA-F:.%\w]+\]|[^:[\]\s]+)(?::(.*))?$/.exec(address);
   if (match === null) throw invalid('it is not host:port; an IPv6 address needs brackets');
   const [, host, port = String(DEFAULT_PORT)] = match;
-  if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) throw invalid(`'${port}' is not a port`);
+  if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535)
+    throw invalid(`'${port}' is not a port`);
   return `${host}:${Number(port)}`;
 }
 

@@ -8,7 +8,12 @@
  * K3  Everything a call needs is read when it is made: a rotated API key counts from the next call on.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type CallOptions, Client as GrpcClient, Metadata as GrpcMetadata, status as grpcStatus } from '@grpc/grpc-js';
+import {
+  type CallOptions,
+  Client as GrpcClient,
+  Metadata as GrpcMetadata,
+  status as grpcStatus,
+} from '@grpc/grpc-js';
 import { IllegalStateError } from '@perdure/common';
 import {
   type ConnectionOptions,
@@ -60,26 +65,59 @@ function explain(address: string, usesTls: boolean, cause: Error): ConnectionFai
   const text = isGrpcServiceError(cause) ? cause.details : cause.message;
   const code = isGrpcServiceError(cause) ? cause.code : undefined;
   const failed = (fault: ConnectionFailedError['fault'], what: string, hint: string) =>
-    new ConnectionFailedError(`Failed to connect to Temporal server at '${address}': ${what}`, fault, { cause, hint });
+    new ConnectionFailedError(`Failed to connect to Temporal server at '${address}': ${what}`, fault, {
+      cause,
+      hint,
+    });
   if (/Name resolution failed|ENOTFOUND|EAI_AGAIN/.test(text)) {
-    return failed('name', `the host name does not resolve (${text})`, 'check the spelling of the host in address');
+    return failed(
+      'name',
+      `the host name does not resolve (${text})`,
+      'check the spelling of the host in address',
+    );
   }
   if (/ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT/.test(text)) {
-    return failed('port', `nobody accepts connections there (${text})`, 'check that the server runs and the port is right');
+    return failed(
+      'port',
+      `nobody accepts connections there (${text})`,
+      'check that the server runs and the port is right',
+    );
   }
-  if (/certificate|CERT|SSL|TLS|self.signed|altname|EPROTO|packet length too long|wrong version/i.test(text)) {
-    return failed('tls', `the TLS handshake failed (${text})`, 'check tls: the CA, the client certificate, the server name');
+  if (
+    /certificate|CERT|SSL|TLS|self.signed|altname|EPROTO|packet length too long|wrong version/i.test(text)
+  ) {
+    return failed(
+      'tls',
+      `the TLS handshake failed (${text})`,
+      'check tls: the CA, the client certificate, the server name',
+    );
   }
   if (code === grpcStatus.UNAUTHENTICATED || code === grpcStatus.PERMISSION_DENIED) {
-    return failed('credentials', `the server refuses the credentials (${text})`, 'check the API key or the client certificate');
+    return failed(
+      'credentials',
+      `the server refuses the credentials (${text})`,
+      'check the API key or the client certificate',
+    );
   }
-  if (/ECONNRESET|socket hang up|Connection dropped|Protocol error|GOAWAY|before secure|end of file|EOF/i.test(text)) {
+  if (
+    /ECONNRESET|socket hang up|Connection dropped|Protocol error|GOAWAY|before secure|end of file|EOF/i.test(
+      text,
+    )
+  ) {
     return usesTls
-      ? failed('tls', `the peer closed the connection (${text})`, 'the port may not speak TLS, or want a client certificate')
+      ? failed(
+          'tls',
+          `the peer closed the connection (${text})`,
+          'the port may not speak TLS, or want a client certificate',
+        )
       : failed('tls', `the peer closed the connection (${text})`, 'the port may expect TLS: set tls');
   }
   if (code === grpcStatus.DEADLINE_EXCEEDED) {
-    return failed('timeout', `no answer in time (${text})`, 'raise connectTimeout, or find out what drops the packets');
+    return failed(
+      'timeout',
+      `no answer in time (${text})`,
+      'raise connectTimeout, or find out what drops the packets',
+    );
   }
   return failed('server', text, 'the address answers, but not as a Temporal server does; check the port');
 }
@@ -229,7 +267,9 @@ export class Connection implements ConnectionLike {
 
   private assertOpen(): void {
     if (this.closed) {
-      throw new IllegalStateError('The connection is closed', { hint: 'make a new one with Connection.connect' });
+      throw new IllegalStateError('The connection is closed', {
+        hint: 'make a new one with Connection.connect',
+      });
     }
   }
 

@@ -58,11 +58,17 @@ export function loadDataConverter({
     payloadConverter:
       payloadConverterPath === undefined
         ? defaultPayloadConverter
-        : loadExport<PayloadConverter>(payloadConverterPath, 'payloadConverter', ['toPayload', 'fromPayload']),
+        : loadExport<PayloadConverter>(payloadConverterPath, 'payloadConverter', [
+            'toPayload',
+            'fromPayload',
+          ]),
     failureConverter:
       failureConverterPath === undefined
         ? defaultFailureConverter
-        : loadExport<FailureConverter>(failureConverterPath, 'failureConverter', ['errorToFailure', 'failureToError']),
+        : loadExport<FailureConverter>(failureConverterPath, 'failureConverter', [
+            'errorToFailure',
+            'failureToError',
+          ]),
     payloadCodecs,
     ...(externalStorage !== undefined && { externalStorage }),
   };
@@ -95,7 +101,10 @@ async function recodeFailure(failure: ProtoFailure, recode: Recode): Promise<Pro
     recoded.timeoutFailureInfo = { ...failure.timeoutFailureInfo, lastHeartbeatDetails };
   }
   if (failure.resetWorkflowFailureInfo?.lastHeartbeatDetails !== undefined) {
-    const lastHeartbeatDetails = await recodeList(failure.resetWorkflowFailureInfo.lastHeartbeatDetails, recode);
+    const lastHeartbeatDetails = await recodeList(
+      failure.resetWorkflowFailureInfo.lastHeartbeatDetails,
+      recode,
+    );
     recoded.resetWorkflowFailureInfo = { ...failure.resetWorkflowFailureInfo, lastHeartbeatDetails };
   }
   if (failure.cause !== undefined) recoded.cause = await recodeFailure(failure.cause, recode);
@@ -120,7 +129,8 @@ export class DataPipe {
   /** Through all codecs, last to first. */
   async decode(payloads: Payload[], context?: SerializationContext): Promise<Payload[]> {
     let decoded = payloads;
-    for (let i = this.codecs.length - 1; i >= 0; i--) decoded = await this.codecs[i]!.decode(decoded, context);
+    for (let i = this.codecs.length - 1; i >= 0; i--)
+      decoded = await this.codecs[i]!.decode(decoded, context);
     return decoded;
   }
 
@@ -167,7 +177,10 @@ export class DataPipe {
   }
 
   /** A record of values, for memos. */
-  async toPayloadMap(map: Record<string, unknown>, context?: SerializationContext): Promise<Record<string, Payload>> {
+  async toPayloadMap(
+    map: Record<string, unknown>,
+    context?: SerializationContext,
+  ): Promise<Record<string, Payload>> {
     const entries = Object.entries(map).filter(([, value]) => value !== undefined);
     const payloads = entries.map(([, value]) => this.converter.payloadConverter.toPayload(value, context));
     const encoded = await Promise.all(payloads.map((payload) => this.encode([payload], context)));

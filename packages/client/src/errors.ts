@@ -146,7 +146,12 @@ brandError(ActivityResetError, 'ActivityResetError');
 
 /** Whether this is an error of a gRPC call: it carries a status, details and metadata. */
 export function isGrpcServiceError(err: unknown): err is GrpcServiceError {
-  return isError(err) && isRecord(err) && typeof (err as any).details === 'string' && isRecord((err as any).metadata);
+  return (
+    isError(err) &&
+    isRecord(err) &&
+    typeof (err as any).details === 'string' &&
+    isRecord((err as any).metadata)
+  );
 }
 
 function hasGrpcStatus(err: unknown, wanted: grpcStatus): boolean {

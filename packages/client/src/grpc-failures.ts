@@ -15,7 +15,8 @@ export function errorDetails(error: GrpcServiceError): Any[] {
   const [encoded] = error.metadata.get('grpc-status-details-bin');
   if (!(encoded instanceof Uint8Array)) return [];
   try {
-    const { Status } = require('@perdure/proto/google/rpc/status') as typeof import('@perdure/proto/google/rpc/status');
+    const { Status } =
+      require('@perdure/proto/google/rpc/status') as typeof import('@perdure/proto/google/rpc/status');
     return Status.decode(encoded).details ?? [];
   } catch {
     return []; // a detail that cannot be read tells nothing; the status itself still does
@@ -23,11 +24,15 @@ export function errorDetails(error: GrpcServiceError): Any[] {
 }
 
 type DetailName = 'NamespaceNotFoundFailure' | 'QueryFailedFailure' | 'MultiOperationExecutionFailure';
-type Detail<N extends DetailName> = (typeof ErrorDetails)[N] extends { decode(bytes: Uint8Array): infer T } ? T : never;
+type Detail<N extends DetailName> = (typeof ErrorDetails)[N] extends { decode(bytes: Uint8Array): infer T }
+  ? T
+  : never;
 
 /** The attached message of the given type, if there is one. */
 export function errorDetail<N extends DetailName>(error: GrpcServiceError, name: N): Detail<N> | undefined {
-  const found = errorDetails(error).find(({ typeUrl }) => typeUrl?.endsWith(`temporal.api.errordetails.v1.${name}`));
+  const found = errorDetails(error).find(({ typeUrl }) =>
+    typeUrl?.endsWith(`temporal.api.errordetails.v1.${name}`),
+  );
   if (found === undefined) return undefined;
   const messages = require('@perdure/proto/temporal/api/errordetails/v1/message') as typeof ErrorDetails;
   return messages[name].decode(found.value ?? new Uint8Array()) as Detail<N>;

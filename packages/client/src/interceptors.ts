@@ -121,7 +121,10 @@ export interface WorkflowClientInterceptor {
   ) => Promise<WorkflowStartUpdateWithStartOutput>;
   signal?: (input: WorkflowSignalInput, next: Next<this, 'signal'>) => Promise<void>;
   /** Gives the run id. */
-  signalWithStart?: (input: WorkflowSignalWithStartInput, next: Next<this, 'signalWithStart'>) => Promise<string>;
+  signalWithStart?: (
+    input: WorkflowSignalWithStartInput,
+    next: Next<this, 'signalWithStart'>,
+  ) => Promise<string>;
   query?: (input: WorkflowQueryInput, next: Next<this, 'query'>) => Promise<unknown>;
   terminate?: (
     input: WorkflowTerminateInput,

@@ -51,7 +51,9 @@ export type ServiceOf<D extends ServiceDefinition> = {
 /** Makes a service whose calls go through `transport`. */
 export function createService<S>(definition: ServiceDefinition, transport: RpcTransport): S {
   const service: Record<string, (request: any) => Promise<unknown>> = {};
-  for (const [key, { name, requestType, responseType, responseStream }] of Object.entries(definition.methods)) {
+  for (const [key, { name, requestType, responseType, responseStream }] of Object.entries(
+    definition.methods,
+  )) {
     if (responseStream) continue;
     service[key] = async (request = {}) => {
       const bytes = await transport({

@@ -1,5 +1,5 @@
 /** Types and string enums of the client's public API that several files share. */
-import { makeProtoEnumConverters } from '@perdure/common/lib/enum-codecs';
+
 import type {
   PayloadTypeInfo,
   Priority,
@@ -7,7 +7,11 @@ import type {
   SearchAttributeValue,
   TypedSearchAttributes,
 } from '@perdure/common';
-import type { ActivityExecutionInfo, ActivityExecutionListInfo } from '@perdure/proto/temporal/api/activity/v1/message';
+import { makeProtoEnumConverters } from '@perdure/common/lib/enum-codecs';
+import type {
+  ActivityExecutionInfo,
+  ActivityExecutionListInfo,
+} from '@perdure/proto/temporal/api/activity/v1/message';
 import type { WorkflowExecution as ProtoWorkflowExecution } from '@perdure/proto/temporal/api/common/v1/message';
 import type { QueryRejectCondition as ProtoQueryRejectCondition } from '@perdure/proto/temporal/api/enums/v1/query';
 import type { WorkflowExecutionStatus } from '@perdure/proto/temporal/api/enums/v1/workflow';

@@ -77,7 +77,8 @@ async function decodeInfo(
   const workflowId = raw.execution?.workflowId ?? '';
   const status = raw.status ?? 0;
   const memo = await data.fromPayloadMap(raw.memo?.fields, { type: 'workflow', namespace, workflowId });
-  const priority: Priority | undefined = raw.priority === undefined ? undefined : decodePriority(raw.priority);
+  const priority: Priority | undefined =
+    raw.priority === undefined ? undefined : decodePriority(raw.priority);
   return {
     type: raw.type?.name ?? '',
     workflowId,
@@ -111,11 +112,16 @@ export async function decodeDescription(
   const info = await decodeInfo(site.data, raw.workflowExecutionInfo ?? {}, site.namespace);
   const { summary, details } = raw.executionConfig?.userMetadata ?? {};
   const text = async (payload: typeof summary) =>
-    payload === undefined ? undefined : await site.data.fromPayload<string>(payload, contextOf(site, info.workflowId));
+    payload === undefined
+      ? undefined
+      : await site.data.fromPayload<string>(payload, contextOf(site, info.workflowId));
   return { ...info, raw, staticSummary: () => text(summary), staticDetails: () => text(details) };
 }
 
-async function* listPages(site: CallSite, { pageSize, query }: ListOptions): AsyncGenerator<WorkflowExecutionInfo> {
+async function* listPages(
+  site: CallSite,
+  { pageSize, query }: ListOptions,
+): AsyncGenerator<WorkflowExecutionInfo> {
   let nextPageToken: Uint8Array | undefined;
   do {
     const page = await site.workflowService
@@ -133,7 +139,10 @@ export function listWorkflows(site: CallSite, options: ListOptions = {}): AsyncW
     intoHistories: ({ concurrency = 5, bufferLimit } = {}) =>
       mapConcurrently(
         listPages(site, options),
-        async ({ workflowId, runId }) => ({ workflowId, history: await fetchHistory(site, workflowId, runId) }),
+        async ({ workflowId, runId }) => ({
+          workflowId,
+          history: await fetchHistory(site, workflowId, runId),
+        }),
         { concurrency, bufferLimit },
       ),
   };
@@ -155,7 +164,11 @@ export async function countWorkflows(site: CallSite, query = ''): Promise<CountW
 }
 
 /** All events of one run, as the server has them: payloads stay encoded. */
-export async function fetchHistory(site: CallSite, workflowId: string, runId: string | undefined): Promise<History> {
+export async function fetchHistory(
+  site: CallSite,
+  workflowId: string,
+  runId: string | undefined,
+): Promise<History> {
   const events: HistoryEvent[] = [];
   let nextPageToken: Uint8Array | undefined;
   do {

@@ -76,7 +76,12 @@ function header(headers: Headers): Header | undefined {
 }
 
 /** What start and signalWithStart have in common. */
-async function startFields(site: CallSite, workflowType: string, headers: Headers, options: CompiledWorkflowOptions) {
+async function startFields(
+  site: CallSite,
+  workflowType: string,
+  headers: Headers,
+  options: CompiledWorkflowOptions,
+) {
   const { workflowId, memo, searchAttributes, typedSearchAttributes, retry, priority, typeInfo } = options;
   const context = contextOf(site, workflowId);
   return {
@@ -118,7 +123,11 @@ async function startRequest(
 }
 
 function alreadyStarted(workflowId: string, workflowType: string) {
-  return new WorkflowExecutionAlreadyStartedError('Workflow execution already started', workflowId, workflowType);
+  return new WorkflowExecutionAlreadyStartedError(
+    'Workflow execution already started',
+    workflowId,
+    workflowType,
+  );
 }
 
 export async function startWorkflow(site: CallSite, input: WorkflowStartInput): Promise<WorkflowStartOutput> {
@@ -141,7 +150,11 @@ export async function signalWithStart(site: CallSite, input: WorkflowSignalWithS
   const request = {
     ...(await startFields(site, workflowType, headers, options)),
     signalName,
-    signalInput: await site.data.toPayloads(signalArgs, contextOf(site, workflowId), signalTypeInfo?.inputTypes),
+    signalInput: await site.data.toPayloads(
+      signalArgs,
+      contextOf(site, workflowId),
+      signalTypeInfo?.inputTypes,
+    ),
   };
   try {
     return (await site.workflowService.signalWithStartWorkflowExecution(request)).runId ?? '';
@@ -162,7 +175,11 @@ export async function signalWorkflow(site: CallSite, input: WorkflowSignalInput)
     workflowExecution,
     signalName,
     header: header(headers),
-    input: await site.data.toPayloads(args, contextOf(site, workflowExecution.workflowId), typeInfo?.inputTypes),
+    input: await site.data.toPayloads(
+      args,
+      contextOf(site, workflowExecution.workflowId),
+      typeInfo?.inputTypes,
+    ),
   };
   try {
     await site.workflowService.signalWorkflowExecution(request);
@@ -251,7 +268,9 @@ export async function describeWorkflow(
 function rethrowUpdateError(error: unknown, site: CallSite, workflowId: string, runId?: string): never {
   if (isGrpcDeadlineError(error) || isGrpcCancelledError(error)) {
     throw new WorkflowUpdateRPCTimeoutOrCancelledError(
-      isGrpcDeadlineError(error) ? 'Waiting for the update timed out' : 'Waiting for the update was cancelled',
+      isGrpcDeadlineError(error)
+        ? 'Waiting for the update timed out'
+        : 'Waiting for the update was cancelled',
       { cause: error },
     );
   }
@@ -260,7 +279,15 @@ function rethrowUpdateError(error: unknown, site: CallSite, workflowId: string, 
 
 async function updateRequest(
   site: CallSite,
-  { workflowExecution, firstExecutionRunId, updateName, args, headers, options, typeInfo }: WorkflowStartUpdateInput,
+  {
+    workflowExecution,
+    firstExecutionRunId,
+    updateName,
+    args,
+    headers,
+    options,
+    typeInfo,
+  }: WorkflowStartUpdateInput,
   waitForStage: WaitForStage,
 ): Promise<UpdateWorkflowExecutionRequest> {
   const context = contextOf(site, workflowExecution.workflowId);
@@ -381,7 +408,12 @@ export async function startUpdateWithStart(
 }
 
 /** The status of the whole names no culprit; the operation that failed by itself is in the details. */
-function rethrowMultiOperationError(error: unknown, site: CallSite, workflowId: string, workflowType: string): never {
+function rethrowMultiOperationError(
+  error: unknown,
+  site: CallSite,
+  workflowId: string,
+  workflowType: string,
+): never {
   if (isGrpcServiceError(error)) {
     const statuses = errorDetail(error, 'MultiOperationExecutionFailure')?.statuses ?? [];
     const culprit = statuses.find(({ code = 0 }) => code !== grpcStatus.OK && code !== grpcStatus.ABORTED);

@@ -39,7 +39,11 @@ export type WorkflowStartOptions<T extends Workflow = Workflow> = WithWorkflowAr
 
 export type WithCompiledWorkflowOptions<T extends WorkflowOptions> = Omit<
   T,
-  'workflowExecutionTimeout' | 'workflowRunTimeout' | 'workflowTaskTimeout' | 'startDelay' | 'versioningOverride'
+  | 'workflowExecutionTimeout'
+  | 'workflowRunTimeout'
+  | 'workflowTaskTimeout'
+  | 'startDelay'
+  | 'versioningOverride'
 > & {
   args: unknown[];
   workflowExecutionTimeout?: ProtoDuration;
@@ -88,13 +92,22 @@ export function compileVersioningOverride(override: VersioningOverride): ProtoVe
  * Checks start options and turns their durations into messages.
  * @throws {ValueError} naming every option that is wrong
  */
-export function compileWorkflowOptions<T extends WorkflowOptions>(options: T): WithCompiledWorkflowOptions<T> {
-  const { workflowExecutionTimeout, workflowRunTimeout, workflowTaskTimeout, startDelay, versioningOverride, ...rest } =
-    options;
+export function compileWorkflowOptions<T extends WorkflowOptions>(
+  options: T,
+): WithCompiledWorkflowOptions<T> {
+  const {
+    workflowExecutionTimeout,
+    workflowRunTimeout,
+    workflowTaskTimeout,
+    startDelay,
+    versioningOverride,
+    ...rest
+  } = options;
   const problems: string[] = [];
   for (const name of ['workflowId', 'taskQueue'] as const) {
     const value: unknown = options[name];
-    if (typeof value !== 'string' || value === '') problems.push(`${name} must be a string that is not empty`);
+    if (typeof value !== 'string' || value === '')
+      problems.push(`${name} must be a string that is not empty`);
   }
   if (options.cronSchedule && startDelay !== undefined) {
     problems.push('startDelay cannot be combined with cronSchedule');
@@ -110,6 +123,8 @@ export function compileWorkflowOptions<T extends WorkflowOptions>(options: T): W
     workflowRunTimeout: msOptionalToTs(workflowRunTimeout, 'workflowRunTimeout'),
     workflowTaskTimeout: msOptionalToTs(workflowTaskTimeout, 'workflowTaskTimeout'),
     startDelay: msOptionalToTs(startDelay, 'startDelay'),
-    ...(versioningOverride !== undefined && { versioningOverride: compileVersioningOverride(versioningOverride) }),
+    ...(versioningOverride !== undefined && {
+      versioningOverride: compileVersioningOverride(versioningOverride),
+    }),
   };
 }

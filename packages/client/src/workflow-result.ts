@@ -20,7 +20,11 @@ import { type CallSite, contextOf } from './workflow-calls';
 const CLOSE_EVENT = 2; // temporal.api.enums.v1.HistoryEventFilterType
 
 /** The closing event of one run; asks the server again for as long as the run is open. */
-async function closingEvent(site: CallSite, workflowId: string, runId: string | undefined): Promise<HistoryEvent> {
+async function closingEvent(
+  site: CallSite,
+  workflowId: string,
+  runId: string | undefined,
+): Promise<HistoryEvent> {
   let nextPageToken: Uint8Array | undefined;
   for (;;) {
     try {
@@ -50,7 +54,11 @@ export async function workflowResult<R>(
 ): Promise<R> {
   const context = contextOf(site, workflowId);
   const failed = (what: string, cause: Error, retryState: RetryState | undefined) =>
-    new WorkflowFailedError(`Workflow execution ${what}`, cause, retryState ?? RetryState.NON_RETRYABLE_FAILURE);
+    new WorkflowFailedError(
+      `Workflow execution ${what}`,
+      cause,
+      retryState ?? RetryState.NON_RETRYABLE_FAILURE,
+    );
   let runId = firstRunId;
   for (;;) {
     const event = await closingEvent(site, workflowId, runId);
@@ -89,6 +97,8 @@ export async function workflowResult<R>(
     if (continued !== undefined) {
       throw new WorkflowContinuedAsNewError('Workflow execution continued as new', nextRunId ?? '');
     }
-    throw new ServiceError(`The server sent event type ${event.eventType} as the end of workflow '${workflowId}'`);
+    throw new ServiceError(
+      `The server sent event type ${event.eventType} as the end of workflow '${workflowId}'`,
+    );
   }
 }
