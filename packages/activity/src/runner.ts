@@ -20,6 +20,18 @@ import type { ActivityInterceptorsFactory } from './interceptors';
 import type { ActivitySource } from './registry';
 import { collectActivities } from './registry';
 
+export type { CancelReason } from './execution';
+export type {
+  ActivityExecuteInput,
+  ActivityInboundCallsInterceptor,
+  ActivityInterceptors,
+  ActivityInterceptorsFactory,
+  ActivityOutboundCallsInterceptor,
+  GetLogAttributesInput,
+  GetMetricTagsInput,
+} from './interceptors';
+export type { ActivitySource, AnyActivityFunction } from './registry';
+
 /** Where the runner's answers go. */
 export interface ActivityRunnerHooks {
   /** @param completion encoded coresdk.ActivityTaskCompletion; resolves when it has been taken */

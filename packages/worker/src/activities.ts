@@ -1,5 +1,5 @@
 /** Wires an activity runner to a worker. */
-import type { ActivityRunner, ActivityRunnerHooks } from '@perdure/activity/lib/runner';
+import type { ActivityRunner, ActivityRunnerHooks } from '@perdure/activity/runner';
 import type { LoadedDataConverter } from '@perdure/common';
 import type { Runtime } from './runtime';
 import type { CompiledWorkerOptions } from './worker-options';
@@ -11,7 +11,7 @@ export function makeActivityRunner(
   client: () => unknown,
   hooks: ActivityRunnerHooks,
 ): ActivityRunner {
-  const activity = require('@perdure/activity/lib/runner') as typeof import('@perdure/activity/lib/runner');
+  const activity = require('@perdure/activity/runner') as typeof import('@perdure/activity/runner');
   return new activity.ActivityRunner({
     namespace: options.namespace,
     taskQueue: options.taskQueue,

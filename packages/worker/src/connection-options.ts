@@ -4,7 +4,7 @@
  * gzip costs a third of a worker's CPU and saves nothing on loopback addresses: it is off there unless asked for.
  */
 import type { Duration } from '@perdure/common';
-import { durationToMs } from '@perdure/common/lib/durations';
+import { msToNumber } from '@perdure/common/lib/time';
 import type { ConnectionOptions as ConnectionOptionsMessage } from '@perdure/proto/perdure/core/v1/options';
 import Long from 'long';
 import type { Check } from './options-check';
@@ -230,7 +230,7 @@ function resolve({
       timeoutMs: Long.fromNumber(KEEP_ALIVE.timeoutMs),
     },
     dnsResolutionIntervalMs: Long.fromNumber(
-      dnsLoadBalancingConfig ? durationToMs(dnsLoadBalancingConfig.resolutionInterval) : 0,
+      dnsLoadBalancingConfig ? msToNumber(dnsLoadBalancingConfig.resolutionInterval) : 0,
     ),
     disableErrorCodeMetricTags,
     lazy: false,

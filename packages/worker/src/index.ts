@@ -8,7 +8,7 @@ export type {
   ActivityOutboundCallsInterceptor,
   GetLogAttributesInput,
   GetMetricTagsInput,
-} from '@perdure/activity/lib/interceptors';
+} from '@perdure/activity/runner';
 export {
   type DataConverter,
   defaultPayloadConverter,

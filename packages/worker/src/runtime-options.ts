@@ -1,6 +1,6 @@
 /** Options of the runtime: types, checks, defaults, and their native form. */
 import type { Duration, Logger, LogLevel } from '@perdure/common';
-import { durationToMs } from '@perdure/common/lib/durations';
+import { msToNumber } from '@perdure/common/lib/time';
 import type {
   MetricsOptions as MetricsMessage,
   RuntimeOptions as RuntimeOptionsMessage,
@@ -234,7 +234,7 @@ function resolve({
         consoleFormat: logging.console?.format ?? 'compact',
       },
       metrics: metrics && metricsMessage(metrics),
-      workerHeartbeatIntervalMs: Long.fromNumber(durationToMs(workerHeartbeatInterval)),
+      workerHeartbeatIntervalMs: Long.fromNumber(msToNumber(workerHeartbeatInterval)),
       ioThreads: 0,
     },
   };
@@ -260,7 +260,7 @@ function metricsMessage(metrics: MetricsExporterConfig): MetricsMessage {
         url: process.env.OTEL_EXPORTER_OTLP_ENDPOINT || metrics.otel.url,
         http: metrics.otel.http ?? false,
         headers: metrics.otel.headers ?? {},
-        exportIntervalMs: Long.fromNumber(durationToMs(metrics.otel.metricsExportInterval ?? 1000)),
+        exportIntervalMs: Long.fromNumber(msToNumber(metrics.otel.metricsExportInterval ?? 1000)),
         secondsForDurations: metrics.otel.useSecondsForDurations ?? false,
         deltaTemporality: metrics.otel.temporality === 'delta',
         histogramBuckets: buckets(metrics.otel.histogramBucketOverrides),

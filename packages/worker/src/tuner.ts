@@ -1,6 +1,6 @@
 /** Slot suppliers: how many tasks of each kind a worker takes at a time. */
 import type { Duration, WorkerDeploymentVersion } from '@perdure/common';
-import { durationToMs } from '@perdure/common/lib/durations';
+import { msToNumber } from '@perdure/common/lib/time';
 import type {
   SlotSupplier as SlotSupplierMessage,
   SlotSuppliers,
@@ -249,7 +249,7 @@ function resourceBased(
     resourceBased: {
       minimum: minimumSlots ?? (ofWorkflows ? 2 : 1),
       maximum: maximumSlots ?? (ofWorkflows ? 1000 : 2000),
-      rampThrottleMs: Long.fromNumber(durationToMs(rampThrottle ?? (ofWorkflows ? 10 : 50))),
+      rampThrottleMs: Long.fromNumber(msToNumber(rampThrottle ?? (ofWorkflows ? 10 : 50))),
     },
   };
 }

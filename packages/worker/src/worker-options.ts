@@ -7,8 +7,7 @@
  */
 import { availableParallelism, hostname } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
-import type { ActivityInterceptorsFactory } from '@perdure/activity/lib/interceptors';
-import type { ActivitySource } from '@perdure/activity/lib/registry';
+import type { ActivityInterceptorsFactory, ActivitySource } from '@perdure/activity/runner';
 import type {
   DataConverter,
   Duration,
@@ -16,7 +15,7 @@ import type {
   VersioningBehavior,
   WorkerDeploymentVersion,
 } from '@perdure/common';
-import { durationToMs } from '@perdure/common/lib/durations';
+import { msToNumber } from '@perdure/common/lib/time';
 import type { WorkflowInfo } from '@perdure/workflow';
 import type { BundlerOptions, WorkflowBundleOption } from './bundle-options';
 import type { NativeConnection } from './connection';
@@ -618,8 +617,8 @@ function resolve(
     activities,
     workflowsPath,
     workflowBundle,
-    shutdownGraceTimeMs: durationToMs(shutdownGraceTime),
-    shutdownForceTimeMs: shutdownForceTime === undefined ? undefined : durationToMs(shutdownForceTime),
+    shutdownGraceTimeMs: msToNumber(shutdownGraceTime),
+    shutdownForceTimeMs: shutdownForceTime === undefined ? undefined : msToNumber(shutdownForceTime),
     dataConverter,
     tuner,
     enableNonLocalActivities,
@@ -643,11 +642,11 @@ function resolve(
       maxConcurrentNexusTaskPolls,
       Math.min(10, maxConcurrentNexusTaskExecutions),
     ),
-    stickyQueueScheduleToStartTimeoutMs: durationToMs(stickyQueueScheduleToStartTimeout),
+    stickyQueueScheduleToStartTimeoutMs: msToNumber(stickyQueueScheduleToStartTimeout),
     maxCachedWorkflows,
     workflowThreadPoolSize,
-    maxHeartbeatThrottleIntervalMs: durationToMs(maxHeartbeatThrottleInterval),
-    defaultHeartbeatThrottleIntervalMs: durationToMs(defaultHeartbeatThrottleInterval),
+    maxHeartbeatThrottleIntervalMs: msToNumber(maxHeartbeatThrottleInterval),
+    defaultHeartbeatThrottleIntervalMs: msToNumber(defaultHeartbeatThrottleInterval),
     interceptors: {
       client: interceptors.client,
       activity: [

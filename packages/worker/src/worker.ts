@@ -9,10 +9,10 @@
  * W3  Whatever ends a worker, its lanes, connection and runtime are released.
  */
 
-import type { ActivityRunner } from '@perdure/activity/lib/runner';
+import type { ActivityRunner } from '@perdure/activity/runner';
 import type { Duration } from '@perdure/common';
 import { IllegalStateError } from '@perdure/common';
-import { durationToMs } from '@perdure/common/lib/durations';
+import { msToNumber } from '@perdure/common/lib/time';
 import type { WorkerHandle } from '@perdure/core';
 import { loadNative } from '@perdure/core';
 import type { WorkerEvent } from '@perdure/proto/perdure/core/v1/exchange';
@@ -291,7 +291,7 @@ export class Worker {
     fnOrPromise: Promise<R> | (() => Promise<R>),
     { promiseCompletionTimeout = 0 }: RunUntilOptions = {},
   ): Promise<R> {
-    const timeoutMs = durationToMs(promiseCompletionTimeout);
+    const timeoutMs = msToNumber(promiseCompletionTimeout);
     const running = settled(this.run());
     // Called in the next turn: the worker is RUNNING by then, or has failed.
     const inner = settled(
