@@ -2,7 +2,7 @@
  * `npm run check`: everything that can be said about the sources without running them.
  * Each check prints one line; all of them run, even when one fails.
  */
-import { must, npmCommand, run } from './tools/exec.mjs';
+import { must, run } from './tools/exec.mjs';
 import { packageBin } from './tools/paths.mjs';
 import { build, checkNode, installDependencies, requireCargo } from './tools/setup.mjs';
 import { Tally } from './tools/tally.mjs';
@@ -14,6 +14,7 @@ await build();
 const { checkLayers } = await import('./checks/layers.mjs');
 const { checkErrorPages, checkLinks, checkReadmes } = await import('./checks/docs.mjs');
 const { checkPlatforms, checkWorkflows } = await import('./checks/workflows.mjs');
+const { checkLock } = await import('./checks/lock.mjs');
 const { typeProjects } = await import('./tools/projects.mjs');
 
 const tally = new Tally('checks');
@@ -32,17 +33,7 @@ await tally.check('error codes and their pages', checkErrorPages);
 await tally.check('READMEs', checkReadmes);
 await tally.check('CI workflows (actionlint)', checkWorkflows);
 await tally.check('platforms of the addon', checkPlatforms);
-await tally.check('package-lock.json matches the package.json files', () =>
-  quiet(
-    ...npmCommand(),
-    'ci',
-    '--dry-run',
-    '--ignore-scripts',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ),
-);
+await tally.check('package-lock.json matches the package.json files', checkLock);
 await tally.check('Rust format (cargo fmt)', () => quiet('cargo', 'fmt', '--all', '--check'));
 await tally.check('Rust lint (cargo clippy)', async () => {
   await requireCargo();

@@ -32,14 +32,27 @@ export function checkNode() {
   }
 }
 
-/** `npm ci`, but only when what is installed is not what the lock file says. */
+/**
+ * Installs what the lock file says, but only when something else is installed.
+ *
+ * Not `npm ci`: it insists on a lock entry for every platform's optional package, and a registry mirror that lacks one
+ * of them can neither give it nor lock it. `npm install --no-save` keeps to the lock as well and writes nothing.
+ */
 export async function installDependencies(say = console.log, dir = root) {
   if (installedMatchesLock(dir)) return;
   say('Installing npm packages (once, and again when the lock file changes)');
-  const { code } = await run([...npmCommand(), 'ci', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: dir,
-  });
-  if (code !== 0) throw new Error(`npm ci failed with status ${code}`);
+  const flags = [
+    '--no-save',
+    '--ignore-scripts',
+    '--prefer-offline',
+    '--no-audit',
+    '--no-fund',
+    '--loglevel=error',
+  ];
+  const { code } = await run([...npmCommand(), 'install', ...flags], { cwd: dir });
+  if (code !== 0) throw new Error(`npm install failed with status ${code}`);
+  if (!installedMatchesLock(dir))
+    throw new Error('npm install has installed something else than the lock file says');
 }
 
 /**
