@@ -1,5 +1,5 @@
 /** Reads from an encoded WorkflowActivation what the lane itself wants to know, without decoding all of it. */
-import { BinaryReader } from '@bufbuild/protobuf/wire';
+import { BinaryReader } from '@perdure/proto/lib/wire';
 
 export interface InitialFacts {
   readonly workflowType: string;
@@ -15,21 +15,21 @@ export function initialFacts(activation: Uint8Array): InitialFacts | undefined {
     while (reader.pos < reader.len) {
       const tag = reader.uint32();
       if (tag >>> 3 !== Field.activationJobs) {
-        reader.skip(tag & 7);
+        reader.skip(tag);
         continue;
       }
       const jobEnd = reader.uint32() + reader.pos;
       while (reader.pos < jobEnd) {
         const jobTag = reader.uint32();
         if (jobTag >>> 3 !== Field.jobInitialize) {
-          reader.skip(jobTag & 7);
+          reader.skip(jobTag);
           continue;
         }
         const end = reader.uint32() + reader.pos;
         while (reader.pos < end) {
           const fieldTag = reader.uint32();
           if (fieldTag >>> 3 === Field.initializeWorkflowType) return { workflowType: reader.string() };
-          reader.skip(fieldTag & 7);
+          reader.skip(fieldTag);
         }
         return { workflowType: '' };
       }

@@ -66,7 +66,7 @@ export interface LanePoolOptions {
   readonly onSinkCalls?: (calls: readonly SinkCallRecord[]) => void;
   /** A lane is gone. Called before its replacement is ready. */
   readonly onLaneLost?: (report: LaneLostReport) => void;
-  /** The set of usable lanes has changed after `create`: a replacement is ready, or a lane is gone. */
+  /** The set of usable lanes: when `create` is done, when a lane is gone, when a replacement is ready. */
   readonly onLanesChanged?: (lanes: readonly number[]) => void;
   readonly onWarning?: (warning: LaneWarning) => void;
   /** Text of the runtime's script, instead of that of `@perdure/workflow`. For tests. */
@@ -166,12 +166,21 @@ export class LanePool {
       throw error;
     }
     if (!inline && Number.isFinite(activationDeadlineMs)) pool.#watch(activationDeadlineMs);
+    pool.#options.onLanesChanged(pool.laneIds);
     return pool;
   }
 
   /** Numbers of the lanes that can be given work. */
   get laneIds(): readonly number[] {
     return [...this.#lanes.values()].filter((lane) => lane.announced).map((lane) => lane.number);
+  }
+
+  /** Runs that lanes work on at this moment. */
+  get running(): readonly BoardState[] {
+    const busy = [...this.#lanes.values()].map((lane) =>
+      lane instanceof ThreadLane ? lane.board.running() : undefined,
+    );
+    return busy.filter((run) => run !== undefined);
   }
 
   /**
@@ -402,7 +411,7 @@ class ThreadLane implements LaneHandle {
           );
         case 'stats':
           this.#lastStats = message.stats;
-          return this.#settle(message.id, undefined, message.stats);
+          return message.id === 0 ? undefined : this.#settle(message.id, undefined, message.stats);
         case 'sinkCalls':
           return this.options.onSinkCalls(message.calls);
         case 'warning':

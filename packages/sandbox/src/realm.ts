@@ -26,11 +26,16 @@ export interface RealmOptions {
   readonly freeze?: boolean;
   /** Text of the runtime's script. Default: that of `@perdure/workflow`. */
   readonly runtimeSource?: string;
+  /** Evaluated in the fresh context before anything else, to act as a newer engine in tests. */
+  readonly prelude?: Script;
 }
 
 const knownNames = POLICY.filter((row) => row.treatment !== 'remove').map((row) => row.name);
 const removedNames = POLICY.filter((row) => row.treatment === 'remove').map((row) => row.name);
 const empty = new Script('0', { filename: 'perdure:drain' });
+
+const inboxBytes = 16 * 1024;
+const { set: setBytes, subarray } = Uint8Array.prototype;
 
 const compiled = new Map<string, Script>();
 function compile(filename: string, read: () => string): Script {
@@ -107,6 +112,7 @@ export class Realm {
   readonly api: RuntimeApi;
   readonly #context: Context;
   readonly #booted: Booted;
+  #inbox: Uint8Array;
 
   constructor(options: RealmOptions) {
     const { freeze = true, bundleFile, mapPosition } = options;
@@ -115,6 +121,7 @@ export class Realm {
       codeGeneration: { strings: false, wasm: false }, // S2
       microtaskMode: 'afterEvaluate', // S3
     });
+    options.prelude?.runInContext(this.#context);
     const evaluate = (name: string) => realmScript(name).runInContext(this.#context);
     const parts: RealmParts = {
       makeHardener: evaluate('harden'),
@@ -127,6 +134,7 @@ export class Realm {
     };
     const bootOptions: BootOptions = { freeze, bundleFile, known: knownNames, removed: removedNames };
     this.#booted = evaluate('boot')(parts, bootHost(mapPosition), bootOptions);
+    this.#inbox = this.#booted.makeBytes(inboxBytes);
     const makeRuntime = runtimeScript(options.runtimeSource).runInContext(this.#context);
     this.api = this.#booted.install(makeRuntime) as RuntimeApi;
   }
@@ -136,11 +144,16 @@ export class Realm {
     empty.runInContext(this.#context);
   }
 
-  /** @returns the bytes in memory of the realm; a copy for each call, since messages keep parts of it */
+  /**
+   * @returns the bytes in memory of the realm, valid until the next call: the runtime copies what it keeps of
+   *   them, so that no run can reach the bytes of another
+   */
   bytesFrom(bytes: Uint8Array): Uint8Array {
-    const copy = this.#booted.makeBytes(bytes.length);
-    Uint8Array.prototype.set.call(copy, bytes);
-    return copy;
+    const { length } = bytes;
+    if (length > this.#inbox.length)
+      this.#inbox = this.#booted.makeBytes(Math.max(length, 2 * this.#inbox.length));
+    setBytes.call(this.#inbox, bytes);
+    return subarray.call(this.#inbox, 0, length) as Uint8Array;
   }
 
   /** Evaluates a compiled bundle. */

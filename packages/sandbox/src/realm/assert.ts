@@ -15,7 +15,7 @@
     return ownKeys(value).filter((key) => apply(propertyIsEnumerable, value, [key]));
   }
   function isDeepEqual(left: any, right: any, strict: boolean, seen: Map<object, object>): boolean {
-    if (strict ? is(left, right) : left == right || (left !== left && right !== right)) return true;
+    if (strict ? is(left, right) : loose(left, right)) return true;
     if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null)
       return false;
     if (strict && getPrototypeOf(left) !== getPrototypeOf(right)) return false;
@@ -148,7 +148,8 @@
       return '[value that cannot be inspected]';
     }
   }
-  function format(first?: unknown, ...rest: unknown[]): string {
+  function format(...values: unknown[]): string {
+    const [first, ...rest] = values;
     let next = 0;
     let text: string;
     if (typeof first === 'string') {
@@ -177,7 +178,7 @@
             return inspect(value, { depth: 4 });
         }
       });
-    } else text = arguments.length === 0 ? '' : inspect(first);
+    } else text = values.length === 0 ? '' : inspect(first);
     for (; next < rest.length; next++) {
       const value = rest[next];
       text += ` ${typeof value === 'string' ? value : inspect(value)}`;
@@ -240,7 +241,8 @@
       !check(a, b);
   const strictDeep = deep(true);
   const looseDeep = deep(false);
-  const loose: Check = (a: any, b: any) => a == b || (a !== a && b !== b);
+  // biome-ignore lint/suspicious/noDoubleEquals: this is what the legacy functions of assert compare with
+  const loose: Check = (a: any, b: any) => a == b || (is(a, Number.NaN) && is(b, Number.NaN));
 
   function matches(error: any, expected: any): boolean {
     if (expected instanceof RegExp) return expected.test(String(error));

@@ -11,6 +11,7 @@
   const { apply, construct } = Reflect;
   const global = globalThis as unknown as Record<string, any>;
   const { now, random } = host;
+  const { isNaN } = Number;
   const defaultLocale = 'en-US';
   const defaultTimeZone = 'UTC';
 
@@ -46,7 +47,6 @@
     prepare: (args: unknown[]) => unknown[],
     callable: boolean,
   ): any {
-    // biome-ignore lint/complexity/useArrowFunction: has to be constructible
     const Replaced: any = function (...args: unknown[]) {
       if (new.target === undefined && !callable)
         throw new TypeError(`Constructor Intl.${name} requires 'new'`);
@@ -184,7 +184,7 @@
     if (apply(test, zonePattern, [string]) || apply(test, isoDate, [string])) return parse(string);
     if (apply(test, isoTime, [string])) return parse(`${string}Z`);
     const utc = parse(`${string} UTC`);
-    return utc === utc ? utc : parse(string);
+    return isNaN(utc) ? parse(string) : utc;
   }
   function argumentsOf(args: unknown[]): unknown[] {
     if (args.length === 0) return [now()];
@@ -230,8 +230,7 @@
     return `${apply(slice, utc, [utc.length - 12])}+0000 (Coordinated Universal Time)`;
   };
   const invalid = (date: object): boolean => {
-    const time = apply(getTime, date, []);
-    return time !== time;
+    return isNaN(apply(getTime, date, []));
   };
   const text = {
     toString(this: object) {
@@ -282,7 +281,6 @@
     );
   }
 
-  // biome-ignore lint/complexity/useArrowFunction: has to be constructible
   const WorkflowDate: any = function (...args: unknown[]) {
     if (new.target === undefined) return apply(text.toString, construct(RealDate, [now()]), []);
     return construct(RealDate, argumentsOf(args), new.target);
@@ -311,8 +309,7 @@
   // ---- garbage collection
   for (const name of ['WeakRef', 'FinalizationRegistry']) {
     const Real = global[name];
-    // biome-ignore lint/complexity/useArrowFunction: has to be constructible
-    const Refusing: any = function () {
+    const Refusing: any = () => {
       throw host.refusal(
         `${name} cannot be used in workflows: what it observes depends on when memory is collected`,
       );

@@ -17,7 +17,6 @@
   const { bundleFile, mapPosition } = host;
   const framesShown = 10;
 
-  // biome-ignore lint/complexity/useArrowFunction: has to be constructible
   const Twin: any = function (this: unknown, ...args: unknown[]) {
     return construct(RealError, args, new.target === undefined ? Twin : new.target);
   };

@@ -181,6 +181,8 @@
 
   /** K1 for the global object itself. */
   function sealGlobal(): void {
+    add(getPrototypeOf(global)); // not Object.prototype: V8 puts an object of its own between
+    freezeQueued();
     for (const key of ownKeys(global)) {
       const descriptor = getOwnPropertyDescriptor(global, key)!;
       if (!descriptor.configurable) continue;

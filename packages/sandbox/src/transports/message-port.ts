@@ -10,13 +10,14 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { LaneBatch, LaneCompletions, type LaneItem } from '@perdure/proto/perdure/core/v1/exchange';
 import { WorkflowActivationCompletion } from '@perdure/proto/temporal/sdk/core/workflow_completion/workflow_completion';
 import { LaneLostError, PoolClosedError } from '../errors';
-import type { LaneLostReport, TransportData } from '../lane-pool';
+import type { LaneLostReport, LanePoolOptions, TransportData } from '../lane-pool';
 import type { FromLanePort } from './message-port-lane';
 
-/** Path of the module to give as `LanePoolOptions.transportModule`. */
+/** Path of the lanes' side, for `LanePoolOptions.transportModule`; part of `MessagePortHost.options`. */
 export const messagePortTransport: string = require.resolve('./message-port-lane');
 
 interface HostLane {
+  readonly number: number;
   readonly port: MessagePort;
   /** Run key to the run's pending activation; in order of use, least recent first. */
   readonly runs: Map<string, Pending | undefined>;
@@ -30,67 +31,54 @@ interface Pending {
 
 const keyOf = (worker: number, runId: string) => `${worker}/${runId}`;
 
-/** Use its methods as options of the pool: `transportData: host.connect`, `onLaneLost: host.laneLost`. */
+/** Spread `options` into those of the pool. */
 export class MessagePortHost {
   readonly #lanes = new Map<number, HostLane>();
+  /** Lanes that know all workers. */
+  #usable: readonly number[] = [];
   readonly #laneOfRun = new Map<string, HostLane>();
-  #pending = 0;
+  /** Activations that came while there was no usable lane. */
+  #waiting: { worker: number; runId: string; activation: Uint8Array; pending: Pending }[] = [];
+  #unsettled = 0;
+  #keepAlive: NodeJS.Timeout | undefined;
   #closed = false;
 
-  /** For `LanePoolOptions.transportData`. */
-  readonly connect = (number: number): TransportData => {
-    const { port1, port2 } = new MessageChannel();
-    const lane: HostLane = { port: port1, runs: new Map(), queued: [] };
-    this.#lanes.set(number, lane);
-    port1.on('message', (message: FromLanePort) => {
-      if (message.kind === 'completions') this.#complete(lane, message.bytes);
-      else this.#evictSome(lane, message.count);
-    });
-    if (this.#pending === 0) port1.unref();
-    return { data: port2, transfer: [port2] };
-  };
-
-  /** For `LanePoolOptions.onLaneLost`: what the lane had fails, and its runs have to begin anew (F2). */
-  readonly laneLost = (report: LaneLostReport): void => {
-    const lane = this.#lanes.get(report.lane);
-    if (lane === undefined) return;
-    this.#lanes.delete(report.lane);
-    lane.port.close();
-    const { guilty } = report;
-    const guiltyKey = guilty === undefined ? undefined : keyOf(guilty.worker, guilty.runId);
-    for (const [key, pending] of lane.runs) {
-      this.#laneOfRun.delete(key);
-      if (pending === undefined) continue;
-      this.#settled();
-      pending.reject(
-        key === guiltyKey
-          ? new LaneLostError(guilty!.message, { hint: guilty!.hint })
-          : new LaneLostError(report.message, { hint: 'start the run anew from its history' }),
-      );
-    }
+  /** What connects a LanePool with this host. */
+  readonly options: Pick<
+    LanePoolOptions,
+    'transportModule' | 'transportData' | 'onLaneLost' | 'onLanesChanged'
+  > = {
+    transportModule: messagePortTransport,
+    transportData: (number) => this.#connect(number),
+    onLaneLost: (report) => this.#laneLost(report),
+    onLanesChanged: (lanes) => this.#lanesChanged(lanes),
   };
 
   /**
-   * Runs one activation.
+   * Runs one activation; while no lane is there (it is being replaced), it waits for one.
    * @param activation an encoded coresdk.workflow_activation.WorkflowActivation; one at a time for each run
    * @returns the encoded WorkflowActivationCompletion
    * @throws LaneLostError if the lane was ended before it answered
    */
   activate(worker: number, runId: string, activation: Uint8Array): Promise<Uint8Array> {
     if (this.#closed) return Promise.reject(new PoolClosedError('the host is closed'));
-    const key = keyOf(worker, runId);
-    const lane = this.#laneOfRun.get(key) ?? this.#leastLoaded();
-    if (lane === undefined) {
-      return Promise.reject(
-        new LaneLostError('there is no lane at the moment', { hint: 'try again shortly' }),
-      );
-    }
-    this.#laneOfRun.set(key, lane); // F1
     return new Promise((resolve, reject) => {
-      lane.runs.delete(key);
-      lane.runs.set(key, { resolve, reject });
-      if (this.#pending++ === 0) for (const each of this.#lanes.values()) each.port.ref();
-      this.#queue(lane, { worker, runId, activation });
+      // Whoever waits for a completion keeps the process alive.
+      if (this.#unsettled++ === 0) this.#keepAlive = setInterval(() => {}, 2 ** 30);
+      const settled = () => {
+        if (--this.#unsettled === 0) clearInterval(this.#keepAlive);
+      };
+      const pending: Pending = {
+        resolve(completion) {
+          settled();
+          resolve(completion);
+        },
+        reject(error) {
+          settled();
+          reject(error);
+        },
+      };
+      this.#assign(worker, runId, activation, pending);
     });
   }
 
@@ -112,9 +100,63 @@ export class MessagePortHost {
   /** Closes the ports; pending activations fail. */
   close(): void {
     this.#closed = true;
-    for (const number of [...this.#lanes.keys()]) {
-      this.laneLost({ lane: number, reason: 'crash', message: 'the host was closed' });
+    for (const lane of [...this.#lanes.keys()]) {
+      this.#laneLost({ lane, reason: 'crash', message: 'the host was closed' });
     }
+    for (const { pending } of this.#waiting.splice(0))
+      pending.reject(new PoolClosedError('the host is closed'));
+  }
+
+  #connect(number: number): TransportData {
+    const { port1, port2 } = new MessageChannel();
+    const lane: HostLane = { number, port: port1, runs: new Map(), queued: [] };
+    this.#lanes.set(number, lane);
+    port1.on('message', (message: FromLanePort) => {
+      if (message.kind === 'completions') this.#complete(lane, message.bytes);
+      else this.#evictSome(lane, message.count);
+    });
+    port1.unref();
+    return { data: port2, transfer: [port2] };
+  }
+
+  /** F2 */
+  #laneLost(report: LaneLostReport): void {
+    const lane = this.#lanes.get(report.lane);
+    if (lane === undefined) return;
+    this.#lanes.delete(report.lane);
+    lane.port.close();
+    const { guilty } = report;
+    const guiltyKey = guilty === undefined ? undefined : keyOf(guilty.worker, guilty.runId);
+    for (const [key, pending] of lane.runs) {
+      this.#laneOfRun.delete(key);
+      pending?.reject(
+        key === guiltyKey
+          ? new LaneLostError(guilty!.message, { hint: guilty!.hint })
+          : new LaneLostError(report.message, { hint: 'start the run anew from its history' }),
+      );
+    }
+  }
+
+  #lanesChanged(lanes: readonly number[]): void {
+    this.#usable = lanes;
+    if (lanes.length === 0) return;
+    for (const { worker, runId, activation, pending } of this.#waiting.splice(0)) {
+      this.#assign(worker, runId, activation, pending);
+    }
+  }
+
+  /** F1 */
+  #assign(worker: number, runId: string, activation: Uint8Array, pending: Pending): void {
+    const key = keyOf(worker, runId);
+    const lane = this.#laneOfRun.get(key) ?? this.#leastLoaded();
+    if (lane === undefined) {
+      this.#waiting.push({ worker, runId, activation, pending });
+      return;
+    }
+    this.#laneOfRun.set(key, lane);
+    lane.runs.delete(key); // the order of use: last again
+    lane.runs.set(key, pending);
+    this.#queue(lane, { worker, runId, activation });
   }
 
   /** Everything of one turn goes in one batch: waking a thread is what costs. */
@@ -136,13 +178,8 @@ export class MessagePortHost {
       const pending = lane.runs.get(key);
       if (pending === undefined) continue;
       lane.runs.set(key, undefined);
-      this.#settled();
       pending.resolve(completion);
     }
-  }
-
-  #settled(): void {
-    if (--this.#pending === 0) for (const each of this.#lanes.values()) each.port.unref();
   }
 
   #evictSome(lane: HostLane, count: number): void {
@@ -158,8 +195,10 @@ export class MessagePortHost {
 
   #leastLoaded(): HostLane | undefined {
     let best: HostLane | undefined;
-    for (const lane of this.#lanes.values())
-      if (best === undefined || lane.runs.size < best.runs.size) best = lane;
+    for (const number of this.#usable) {
+      const lane = this.#lanes.get(number);
+      if (lane !== undefined && (best === undefined || lane.runs.size < best.runs.size)) best = lane;
+    }
     return best;
   }
 }
