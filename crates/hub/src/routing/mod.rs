@@ -66,7 +66,7 @@ pub enum Decision {
     RequestEviction { run: RunKey },
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Router {
     workers: HashMap<WorkerId, Worker>,
     lanes: HashMap<LaneId, Lane>,
@@ -74,14 +74,14 @@ pub struct Router {
     clock: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Worker {
     lanes: Vec<LaneId>,
     runs: HashMap<String, Run>,
     stopping: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Run {
     place: Place,
     /// The outstanding activation, if any, is the run's first.
@@ -99,7 +99,7 @@ enum Place {
     Idle(LaneId),
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Lane {
     outstanding: usize,
     runs: usize,
