@@ -1,0 +1,270 @@
+import { spawnSync } from 'node:child_process';
+import { LanePool, resolveLanePoolOptions } from './lane-pool';
+import { type TestPool, testPool } from './testing/pools';
+import { escapes, probePrelude } from './testing/probes';
+import { activationOf, bundleOf, readCompletion, registrationOf, startJob } from './testing/workflows';
+import { messagePortTransport } from './transports/message-port';
+
+let open: TestPool[] = [];
+async function poolOf(...args: Parameters<typeof testPool>): Promise<TestPool> {
+  const pool = await testPool(...args);
+  open.push(pool);
+  return pool;
+}
+afterEach(async () => {
+  await Promise.all(open.map((pool) => pool.close()));
+  open = [];
+});
+
+describe('a pool', () => {
+  it('runs workflows on its threads', async () => {
+    const { start, host } = await poolOf({ naps: 'await wf.sleep(5); return args[0] * 2;' }, { lanes: 2 });
+    expect((await start('naps', 'a', 21)).commands).toEqual(['startTimer']);
+    const done = await host.activate(1, 'a', activationOf('a', [{ fireTimer: { seq: 1 } }]));
+    expect(readCompletion(done).value).toBe(42);
+  });
+
+  it('spreads runs over its lanes and loads a bundle once on each', async () => {
+    const { pool, start } = await poolOf({ hello: 'await wf.sleep(1);' }, { lanes: 2 });
+    await pool.register(registrationOf(2), bundleOf({ hello: 'await wf.sleep(1);' }));
+    await Promise.all(Array.from({ length: 10 }, (_, index) => start('hello', `run-${index}`)));
+    const stats = await pool.stats();
+    expect(stats.map(({ runs, activations, realms }) => [runs, activations, realms])).toEqual([
+      [5, 5, 1],
+      [5, 5, 1],
+    ]);
+    expect(stats[0]!.runsByType).toEqual([['hello', 5]]);
+  });
+
+  it('refuses a bundle on every lane or on none', async () => {
+    const { pool } = await poolOf({});
+    await expect(
+      pool.register(registrationOf(2), { code: 'import("node:fs")', hash: 'i' }),
+    ).rejects.toMatchObject({
+      code: 'SANDBOX_BUNDLE_REFUSED',
+      message: expect.stringContaining('import()'),
+    });
+    await expect(pool.register(registrationOf(2), bundleOf({}))).resolves.toBeUndefined();
+    await expect(pool.register(registrationOf(2), bundleOf({}))).rejects.toMatchObject({
+      code: 'SANDBOX_OPTIONS_INVALID',
+    });
+  });
+
+  it('names everything that is wrong with its options', () => {
+    expect(() =>
+      resolveLanePoolOptions({
+        lanes: 0,
+        transportModule: '',
+        heapMb: 1,
+        activationDeadlineMs: -1,
+        isolation: 'none' as any,
+      }),
+    ).toThrow(/lanes: .*transportModule: .*heapMb: .*activationDeadlineMs: .*isolation: /);
+  });
+
+  it('says which module cannot be loaded as transport', async () => {
+    await expect(LanePool.create({ transportModule: '/nowhere/at-all.js' })).rejects.toMatchObject({
+      code: 'SANDBOX_LANE_START_FAILED',
+      message: expect.stringContaining('/nowhere/at-all.js'),
+    });
+    await expect(LanePool.create({ transportModule: require.resolve('./policy') })).rejects.toMatchObject({
+      code: 'SANDBOX_LANE_START_FAILED',
+      message: expect.stringContaining('laneTransport'),
+    });
+  });
+
+  it('hands sink calls to the main thread', async () => {
+    const { start, sinkCalls } = await poolOf({
+      notes: 'wf.proxySinks().log.note(args[0], new Map([[1, 2]]));',
+    });
+    await start('notes', 'a', 'text');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(sinkCalls).toMatchObject([
+      { sink: 'log', fn: 'note', runId: 'a', args: ['text', new Map([[1, 2]])] },
+    ]);
+  });
+
+  it('survives rejections that nobody handles, and names the run', async () => {
+    const { start, warnings } = await poolOf({
+      lost: 'Promise.reject(new Error("nobody cares")); await wf.sleep(1);',
+      fine: 'return 1;',
+    });
+    const [, fine] = await Promise.all([start('lost', 'a'), start('fine', 'b')]);
+    expect(fine.value).toBe(1);
+    expect(warnings).toMatchObject([
+      {
+        code: 'UNHANDLED_REJECTION',
+        runId: 'a',
+        workflowType: 'lost',
+        message: expect.stringContaining('nobody cares'),
+      },
+    ]);
+  });
+
+  it('runs on the calling thread when asked to, with the same results', async () => {
+    const { start, pool, warnings } = await poolOf(
+      { hello: 'return 1 + args[0];', lost: 'Promise.reject(1); await wf.sleep(1);' },
+      { inline: true },
+    );
+    expect((await start('hello', 'a', 1)).value).toBe(2);
+    expect(pool.laneIds).toHaveLength(1);
+    expect((await pool.stats())[0]!.activations).toBe(1);
+    await start('lost', 'b');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(warnings.map(({ code }) => code)).toEqual(['UNHANDLED_REJECTION']);
+  });
+
+  it('refuses work after it was closed', async () => {
+    const { pool } = await poolOf({});
+    await pool.close();
+    await pool.close();
+    await expect(pool.register(registrationOf(5), bundleOf({}))).rejects.toMatchObject({
+      code: 'SANDBOX_POOL_CLOSED',
+    });
+  });
+});
+
+describe('attacks on a lane thread', () => {
+  const bodies = Object.fromEntries(escapes.map(([, body], index) => [`p${index}`, probePrelude + body]));
+  it.each(escapes.map(([name], index) => [name, index] as const))(
+    'lead nowhere: %s',
+    async (_name, index) => {
+      shared ??= await testPool(bodies, { activationDeadlineMs: 20_000, heapMb: 512 });
+      expect((await shared.start(`p${index}`, `run-${index}`)).value).toMatch(/^(refused|nothing)$/);
+      expect(shared.lost).toEqual([]);
+    },
+  );
+  let shared: TestPool | undefined;
+  afterAll(() => shared?.close());
+});
+
+describe('a run that does not yield', () => {
+  const stuck = {
+    loop: 'for (;;);',
+    caught: 'for (;;) { try { for (;;); } catch {} finally { for (;;); } }',
+    microtasks: 'for (;;) await null;',
+    regexp: 'return /^(a+)+$/.test("a".repeat(40) + "b");',
+    hello: 'return "hello";',
+    waits: 'await wf.sleep(1); return "waited";',
+  };
+
+  it.each(['loop', 'caught', 'microtasks', 'regexp'])('is ended at the deadline: %s', async (type) => {
+    const { start, lost, lanes, pool, host, warnings } = await poolOf(stuck, {
+      activationDeadlineMs: 300,
+      heapMb: 512,
+    });
+    const [first] = pool.laneIds;
+    await start('waits', 'w');
+    const began = performance.now();
+    const guilty = start(type, 'bad');
+    await expect(guilty).rejects.toMatchObject({
+      code: 'SANDBOX_LANE_LOST',
+      message: expect.stringMatching(
+        new RegExp(`workflow ${type} \\(run bad\\) did not yield within 300 ms`),
+      ),
+      hint: expect.stringContaining('loop without await'),
+    });
+    expect(performance.now() - began).toBeLessThan(3000);
+    expect(lost).toMatchObject([
+      { lane: first, reason: 'deadline', guilty: { worker: 1, runId: 'bad', workflowType: type } },
+    ]);
+    expect(host.holds(1, 'w')).toBe(false);
+    // The replacement has another number, knows the worker, and the innocent run begins anew there.
+    expect((await start('waits', 'w')).commands).toEqual(['startTimer']);
+    expect((await start('hello', 'h')).value).toBe('hello');
+    expect(pool.laneIds).toHaveLength(1);
+    expect(pool.laneIds[0]).toBeGreaterThan(first!);
+    expect(lanes.slice(-2)).toEqual([[], pool.laneIds]);
+    expect(warnings).toMatchObject([{ code: 'LANE_LOST', workflowType: type }]);
+  });
+
+  it('does not disturb the runs of other lanes', async () => {
+    const { start, host } = await poolOf(stuck, { lanes: 2, activationDeadlineMs: 300 });
+    await start('waits', 'bad'); // one lane
+    await start('waits', 'good'); // the other
+    const guilty = start('loop', 'looping');
+    await expect(guilty).rejects.toMatchObject({ code: 'SANDBOX_LANE_LOST' });
+    const left = ['bad', 'good'].filter((runId) => host.holds(1, runId));
+    expect(left).toHaveLength(1);
+    const done = await host.activate(1, left[0]!, activationOf(left[0]!, [{ fireTimer: { seq: 1 } }]));
+    expect(readCompletion(done).value).toBe('waited');
+  });
+
+  it('is not ended while the main thread is busy and the lane makes progress', async () => {
+    const { start, lost } = await poolOf(stuck, { activationDeadlineMs: 100 });
+    const work = Promise.all(Array.from({ length: 50 }, (_, index) => start('hello', `run-${index}`)));
+    const until = performance.now() + 400;
+    while (performance.now() < until);
+    await work;
+    expect(lost).toEqual([]);
+  });
+});
+
+describe('memory', () => {
+  it('ends the lane of a run that takes all, and the process goes on', async () => {
+    const { start, lost } = await poolOf(
+      { greedy: 'const all = []; for (;;) all.push({ some: [1, 2, 3] });', hello: 'return 1;' },
+      { heapMb: 48, activationDeadlineMs: 20_000 },
+    );
+    await expect(start('greedy', 'bad')).rejects.toMatchObject({
+      message: expect.stringContaining('48 MB of heap'),
+    });
+    expect(lost).toMatchObject([{ reason: 'heap', guilty: { runId: 'bad', workflowType: 'greedy' } }]);
+    expect((await start('hello', 'h')).value).toBe(1);
+  });
+
+  it('asks for the eviction of runs before the heap is full', async () => {
+    const { start, lost, warnings, pool } = await poolOf(
+      {
+        holds:
+          'const mine = Array.from({ length: 5000 }, (_, i) => ({ i })); await wf.condition(() => mine.length === 0);',
+      },
+      { heapMb: 64, activationDeadlineMs: 20_000 },
+    );
+    for (let index = 0; index < 600; index++) await start('holds', `run-${index}`);
+    expect(lost).toEqual([]);
+    const [stats] = await pool.stats();
+    expect(stats!.runs).toBeLessThan(600);
+    expect(warnings.map(({ code }) => code)).toContain('HEAP_PRESSURE');
+    expect(stats!.heapUsedBytes).toBeLessThan(stats!.heapLimitBytes);
+  });
+});
+
+describe('the process', () => {
+  const program = (rest: string) => `
+    const { testPool } = require(${JSON.stringify(require.resolve('./testing/pools'))});
+    testPool({ hello: 'return 1;', loop: 'for (;;);' }, { lanes: 2, activationDeadlineMs: 60000 }).then(async ({ start, pool, host }) => { ${rest} });`;
+  const run = (rest: string) =>
+    spawnSync(process.execPath, ['-e', program(rest)], {
+      encoding: 'utf8',
+      timeout: 15_000,
+      killSignal: 'SIGKILL',
+    });
+
+  it.each([
+    ['when nothing is left to do', 'await start("hello", "a"); console.log("done");', 0],
+    [
+      'by process.exit while a lane loops',
+      'start("loop", "a").catch(() => {}); setTimeout(() => { console.log("done"); process.exit(3); }, 100);',
+      3,
+    ],
+    [
+      'by an uncaught exception while a lane loops',
+      'start("loop", "a").catch(() => {}); setTimeout(() => { console.log("done"); throw new Error("bye"); }, 100);',
+      1,
+    ],
+  ])('exits %s', (_name, rest, status) => {
+    const result = run(rest);
+    expect([result.status, result.stdout.trim(), result.signal]).toEqual([status, 'done', null]);
+  });
+
+  it('stays while an activation is awaited', () => {
+    const result = run('console.log((await start("hello", "a")).value, (await start("hello", "b")).value);');
+    expect([result.status, result.stdout.trim()]).toEqual([0, '1 1']);
+  });
+});
+
+it('the transport of the package is at a path that threads can load', () => {
+  expect(typeof require(messagePortTransport).laneTransport.open).toBe('function');
+  expect(startJob('x').initializeWorkflow?.workflowType).toBe('x');
+});
