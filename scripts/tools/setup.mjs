@@ -51,25 +51,34 @@ export async function installDependencies(say = console.log, dir = root) {
   ];
   const { code } = await run([...npmCommand(), 'install', ...flags], { cwd: dir });
   if (code !== 0) throw new Error(`npm install failed with status ${code}`);
-  if (!installedMatchesLock(dir))
-    throw new Error('npm install has installed something else than the lock file says');
+  const difference = installDifference(dir);
+  if (difference)
+    throw new Error(`npm install has installed something else than the lock file says: ${difference}`);
 }
+
+/** Whether what is installed is what the lock file says. */
+export const installedMatchesLock = (dir = root) => installDifference(dir) === undefined;
 
 /**
  * Compares the lock file with the record npm keeps in node_modules, so that installs by hand count too.
  * Packages for other platforms are in the first only.
+ * @returns {string | undefined} the first difference
  */
-export function installedMatchesLock(dir = root) {
+export function installDifference(dir = root) {
   const record = join(dir, 'node_modules', '.package-lock.json');
-  if (!existsSync(record)) return false;
+  if (!existsSync(record)) return 'nothing is installed';
   const wanted = readJson(join(dir, 'package-lock.json')).packages;
   const installed = readJson(record).packages;
-  return Object.entries(wanted).every(([path, entry]) => {
-    if (path === '' || !path.includes('node_modules/')) return true;
-    if (entry.link) return installed[path]?.link === true;
-    if (!installed[path]) return entry.optional === true || entry.devOptional === true || entry.peer === true;
-    return installed[path].version === entry.version && installed[path].integrity === entry.integrity;
-  });
+  for (const [path, entry] of Object.entries(wanted)) {
+    const found = installed[path];
+    if (!path.includes('node_modules/')) continue;
+    if (!found && (entry.optional || entry.devOptional || entry.peer)) continue;
+    if (!found) return `${path} is not installed`;
+    if (entry.link ? !found.link : found.version !== entry.version || found.integrity !== entry.integrity) {
+      return `${path} is ${found.version}, locked is ${entry.version}`;
+    }
+  }
+  return undefined;
 }
 
 /** Builds every package in the order of its dependencies; turbo skips what has not changed. */
