@@ -1,14 +1,21 @@
 /** Wires an activity runner to a worker. */
 import type { ActivityRunner, ActivityRunnerHooks } from '@perdure/activity/runner';
+import type { Client } from '@perdure/client';
 import type { LoadedDataConverter } from '@perdure/common';
 import type { Runtime } from './runtime';
 import type { CompiledWorkerOptions } from './worker-options';
+
+declare module '@perdure/activity/lib/context-types' {
+  interface ContextTypes {
+    client: Client;
+  }
+}
 
 export function makeActivityRunner(
   options: CompiledWorkerOptions,
   dataConverter: LoadedDataConverter,
   runtime: Runtime,
-  client: () => unknown,
+  client: () => Client | undefined,
   hooks: ActivityRunnerHooks,
 ): ActivityRunner {
   const activity = require('@perdure/activity/runner') as typeof import('@perdure/activity/runner');

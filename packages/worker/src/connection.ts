@@ -6,6 +6,13 @@
  *     surrounding `with…` scopes.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type {
+  ConnectionLike,
+  HealthService,
+  OperatorService,
+  TestService,
+  WorkflowService,
+} from '@perdure/client';
 import { IllegalStateError } from '@perdure/common';
 import type { ConnectionHandle } from '@perdure/core';
 import { loadNative } from '@perdure/core';
@@ -14,11 +21,11 @@ import type { Metadata, NativeConnectionOptions } from './connection-options';
 import { connectionOptionsMessage, splitMetadata } from './connection-options';
 import { InvalidOptionsError } from './options-check';
 import type { NativeConnectionPlugin } from './plugins';
-import type { CallContext, RawService } from './raw-service';
+import type { CallContext } from './raw-service';
 import { rawService } from './raw-service';
 import { Runtime } from './runtime';
 
-export class NativeConnection {
+export class NativeConnection implements ConnectionLike {
   /**
    * Connects.
    * @throws {InvalidOptionsError} with all problems of the options
@@ -52,10 +59,10 @@ export class NativeConnection {
 
   readonly #workers = new Set<object>();
   #handle: ConnectionHandle | undefined;
-  #workflowService: RawService | undefined;
-  #operatorService: RawService | undefined;
-  #healthService: RawService | undefined;
-  #testService: RawService | undefined;
+  #workflowService: WorkflowService | undefined;
+  #operatorService: OperatorService | undefined;
+  #healthService: HealthService | undefined;
+  #testService: TestService | undefined;
 
   private constructor(
     readonly runtime: Runtime,
@@ -64,8 +71,8 @@ export class NativeConnection {
   ) {}
 
   /** Raw calls of temporal.api.workflowservice.v1.WorkflowService. */
-  get workflowService(): RawService {
-    this.#workflowService ??= this.#service(
+  get workflowService(): WorkflowService {
+    this.#workflowService ??= this.#service<WorkflowService>(
       'workflow',
       () => require('@perdure/proto/temporal/api/workflowservice/v1/service').WorkflowServiceDefinition,
     );
@@ -73,8 +80,8 @@ export class NativeConnection {
   }
 
   /** Raw calls of temporal.api.operatorservice.v1.OperatorService. */
-  get operatorService(): RawService {
-    this.#operatorService ??= this.#service(
+  get operatorService(): OperatorService {
+    this.#operatorService ??= this.#service<OperatorService>(
       'operator',
       () => require('@perdure/proto/temporal/api/operatorservice/v1/service').OperatorServiceDefinition,
     );
@@ -82,8 +89,8 @@ export class NativeConnection {
   }
 
   /** Raw calls of grpc.health.v1.Health. */
-  get healthService(): RawService {
-    this.#healthService ??= this.#service(
+  get healthService(): HealthService {
+    this.#healthService ??= this.#service<HealthService>(
       'health',
       () => require('@perdure/proto/grpc/health/v1/health').HealthDefinition,
     );
@@ -91,8 +98,8 @@ export class NativeConnection {
   }
 
   /** Raw calls of temporal.api.testservice.v1.TestService; only test servers answer them. */
-  get testService(): RawService {
-    this.#testService ??= this.#service(
+  get testService(): TestService {
+    this.#testService ??= this.#service<TestService>(
       'test',
       () => require('@perdure/proto/temporal/api/testservice/v1/service').TestServiceDefinition,
     );
@@ -177,10 +184,10 @@ export class NativeConnection {
     return this.callContextStorage.run({ ...this.callContextStorage.getStore(), ...context }, fn);
   }
 
-  #service(name: string, definition: () => { methods: object }): RawService {
+  #service<S>(name: string, definition: () => { methods: object }): S {
     return rawService(name, definition(), {
       call: (call) => loadNative().connectionCall(this.#open(), call),
       context: () => this.callContextStorage.getStore(),
-    });
+    }) as S;
   }
 }

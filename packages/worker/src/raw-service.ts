@@ -1,4 +1,10 @@
-/** Services of the server as objects with a method per call, made from their generated definitions. */
+/**
+ * Services of the server as objects with a method per call, made from their generated definitions.
+ *
+ * A call that fails rejects with an error of the shape that gRPC libraries for Node.js use, so that whoever is built
+ * on a connection (`@perdure/client`) need not know which kind it is.
+ */
+import { CoreRpcError } from '@perdure/core';
 import { RpcCall } from '@perdure/proto/perdure/core/v1/options';
 import Long from 'long';
 import type { Metadata } from './connection-options';
@@ -14,6 +20,30 @@ export interface CallContext {
 
 /** Methods of a service by their names in lower camel case. */
 export type RawService = Record<string, (request: any) => Promise<any>>;
+
+/** A call that failed, in the shape of `@grpc/grpc-js`'s ServiceError. */
+export class RawCallError extends Error {
+  override readonly name = 'RawCallError';
+  /** gRPC status. */
+  readonly code: number;
+  /** Text of the status. */
+  readonly details: string;
+  readonly metadata: { get(name: string): (string | Uint8Array)[] };
+
+  constructor(cause: CoreRpcError) {
+    super(`${cause.grpcCode}: ${cause.message}`, { cause });
+    this.code = cause.grpcCode;
+    this.details = cause.message;
+    const values = new Map<string, string | Uint8Array>(Object.entries(cause.metadata ?? {}));
+    if (cause.details.length > 0) values.set('grpc-status-details-bin', cause.details);
+    this.metadata = {
+      get: (name) => {
+        const value = values.get(name.toLowerCase());
+        return value === undefined ? [] : [value];
+      },
+    };
+  }
+}
 
 interface Caller {
   /** @param call encoded perdure.core.v1.RpcCall */
@@ -60,7 +90,13 @@ async function unary(
       timeoutMs: Long.fromNumber(Math.ceil(timeoutMs)),
     }).finish(),
   );
-  return method.responseType.decode(await (abortSignal === undefined ? call : orAborted(call, abortSignal)));
+  try {
+    return method.responseType.decode(
+      await (abortSignal === undefined ? call : orAborted(call, abortSignal)),
+    );
+  } catch (error) {
+    throw error instanceof CoreRpcError ? new RawCallError(error) : error;
+  }
 }
 
 function orAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -8,6 +8,7 @@
 import { availableParallelism, hostname } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import type { ActivityInterceptorsFactory, ActivitySource } from '@perdure/activity/runner';
+import type { ClientInterceptors } from '@perdure/client';
 import type {
   DataConverter,
   Duration,
@@ -81,7 +82,7 @@ export type WorkflowFailureErrorType =
 /** Interceptors of a worker. */
 export interface WorkerInterceptors {
   /** For `Worker.client`. */
-  client?: object;
+  client?: ClientInterceptors;
   /** Called for each activity execution, in order. */
   activity?: ActivityInterceptorsFactory[];
   /** Called for each Nexus operation, in order. */
@@ -241,7 +242,7 @@ export interface CompiledWorkerOptions {
   readonly maxHeartbeatThrottleIntervalMs: number;
   readonly defaultHeartbeatThrottleIntervalMs: number;
   readonly interceptors: {
-    readonly client: object | undefined;
+    readonly client: ClientInterceptors | undefined;
     readonly activity: readonly ActivityInterceptorsFactory[];
     readonly workflowModules: readonly string[];
   };

@@ -10,6 +10,7 @@
  */
 
 import type { ActivityRunner } from '@perdure/activity/runner';
+import type { Client } from '@perdure/client';
 import type { Duration } from '@perdure/common';
 import { IllegalStateError } from '@perdure/common';
 import { msToNumber } from '@perdure/common/lib/time';
@@ -163,7 +164,7 @@ export class Worker {
   #activities: ActivityRunner | undefined;
   #codecs: CodecStage | undefined;
   #hosted: HostedWorker | undefined;
-  #client: unknown;
+  #client: Client | undefined;
   #forceTimer: NodeJS.Timeout | undefined;
 
   private constructor(
@@ -191,15 +192,18 @@ export class Worker {
   }
 
   /** A client on the worker's connection, in its namespace, with its data converter. */
-  get client(): any {
+  get client(): Client | undefined {
     const connection = this.connection;
     if (connection === undefined) return undefined;
-    this.#client ??= new (require('@perdure/client') as { Client: new (options: object) => any }).Client({
-      connection: connection as any,
-      namespace: this.options.namespace,
-      dataConverter: this.options.dataConverter,
-      ...(this.options.interceptors.client && { interceptors: this.options.interceptors.client as any }),
-    });
+    if (this.#client === undefined) {
+      const client = require('@perdure/client') as typeof import('@perdure/client');
+      this.#client = new client.Client({
+        connection,
+        namespace: this.options.namespace,
+        dataConverter: this.options.dataConverter,
+        ...(this.options.interceptors.client && { interceptors: this.options.interceptors.client }),
+      });
+    }
     return this.#client;
   }
 

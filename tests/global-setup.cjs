@@ -1,0 +1,11 @@
+// One real dev server for all integration tests of a jest run; each test uses task queues and ids of its own.
+const { startDevServer } = require('@perdure/dev-server');
+
+module.exports = async () => {
+  const server = await startDevServer({
+    searchAttributes: { TestKeyword: 'Keyword' },
+    dynamicConfigValues: { 'frontend.enableUpdateWorkflowExecution': true },
+  });
+  process.env.PERDURE_TEST_ADDRESS = server.address;
+  globalThis.__perdureTestServer = server;
+};
