@@ -81,19 +81,18 @@ export function installDifference(dir = root) {
   return undefined;
 }
 
-/** Builds every package in the order of its dependencies; turbo skips what has not changed. */
+/** Builds the addon, then every package in the order of its dependencies; cargo and turbo skip what has not changed. */
 export async function build(say = console.log) {
   await requireCargo();
-  say('Building (a first build compiles the Rust core, which takes 4 to 6 minutes on two cores)');
-  const { code } = await run([
-    process.execPath,
-    packageBin('turbo'),
-    'run',
-    'build',
-    '--output-logs=errors-only',
-    '--no-update-notifier',
-  ]);
-  if (code !== 0) throw new Error('the build failed; its output is above');
+  say('Building the native addon (from nothing, 4 to 6 minutes on two cores)');
+  const native = await run([process.execPath, 'packages/core/scripts/build-native.mjs'], {
+    env: process.stderr.isTTY ? {} : { CARGO_TERM_QUIET: 'true' },
+  });
+  if (native.code !== 0) throw new Error('the addon could not be built; the output above says why');
+  say('Building the packages');
+  const turbo = [process.execPath, packageBin('turbo'), 'run', 'build', '--output-logs=errors-only'];
+  const { code } = await run([...turbo, '--no-update-notifier'], { env: { npm_config_loglevel: 'error' } });
+  if (code !== 0) throw new Error('the packages could not be built; the output above says why');
 }
 
 /** S1: one message that says what to do, instead of a failed spawn deep in a build. */
