@@ -17,7 +17,7 @@ export abstract class PerdureError extends Error {
   /** Stable name of the kind of error, with a page in docs/errors. */
   abstract readonly code: string;
   /** What to do about it. */
-  readonly hint?: string;
+  declare readonly hint?: string;
   declare readonly cause?: unknown;
 
   constructor(message?: string, options?: PerdureErrorOptions) {

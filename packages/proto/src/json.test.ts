@@ -53,9 +53,12 @@ describe('proto3 JSON', () => {
     expect(History.toJSON(again)).toEqual(json);
   });
 
-  it('keeps the number of an enum member that has no name and refuses unknown names', () => {
+  it('takes enum members by every name in use, keeps numbers without a name, refuses other names', () => {
     const history = History.fromJSON({ events: [{ eventType: 4711 }] });
     expect(History.toJSON(history)).toEqual({ events: [{ eventType: 4711 }] });
+    for (const name of ['TimerStarted', 'TIMER_STARTED', 'EVENT_TYPE_TIMER_STARTED', '17', 17]) {
+      expect(History.fromJSON({ events: [{ eventType: name }] }).events![0]!.eventType).toBe(17);
+    }
     expect(() => History.fromJSON({ events: [{ eventType: 'toString' }] })).toThrow(
       'Unrecognized enum value',
     );

@@ -1,7 +1,9 @@
 /**
  * What generated `fromJSON` and `toJSON` functions share: proto3's JSON forms, in plain JavaScript.
  *
- * J1  Enums are open: a number that has no name stays a number. An unknown name is an error.
+ * J1  Enums are open: a number that has no name stays a number. Names are taken as the protocol spells them, without
+ *     their prefix, and in camel case, as tools write them ("EVENT_TYPE_TIMER_STARTED", "TIMER_STARTED",
+ *     "TimerStarted"). Any other name is an error.
  * J2  Times and durations keep their nanoseconds.
  */
 import Long from 'long';
@@ -72,8 +74,22 @@ export function enumFromJSON(members: object, value: unknown, enumName: string):
     const number = Object.hasOwn(members, value) ? (members as Record<string, unknown>)[value] : undefined;
     if (typeof number === 'number') return number;
     if (/^-?\d+$/.test(value)) return Number(value);
+    const found = enumMemberLike(members, value);
+    if (found !== undefined) return found;
   }
   throw new Error(`Unrecognized enum value ${String(value)} for enum ${enumName}`);
+}
+
+/** Number of the member that `text` names without prefix or in camel case. */
+function enumMemberLike(members: object, text: string): number | undefined {
+  const bare = (name: string) => name.replaceAll('_', '').toUpperCase();
+  // The prefix of an enum's members is what stands before UNSPECIFIED in the first.
+  const prefix = String((members as Record<number, string>)[0] ?? '').replace(/UNSPECIFIED$/, '');
+  for (const [name, number] of Object.entries(members)) {
+    if (typeof number !== 'number' || !name.startsWith(prefix)) continue;
+    if (bare(name.slice(prefix.length)) === bare(text)) return number;
+  }
+  return undefined;
 }
 
 /** Name of an enum member, or its number when it has no name (J1). */
