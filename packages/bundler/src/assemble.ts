@@ -47,10 +47,18 @@ interface Prepared {
   readonly facade?: ReadonlyMap<string, { chunk: string; exportName: string }>;
 }
 
+/**
+ * @param chunks      as rollup gives them, in its CommonJS format
+ * @param preloaded   ids of modules that runs share
+ * @param ownedByRun  names of REALM_GLOBALS that this bundle takes from the run's global object all the same
+ * @param preludes    chunks that an entry evaluates before its own, in order; by file name
+ */
 export function assembleBundle(
   chunks: readonly OutputChunk[],
   entries: readonly BundleEntry[],
   preloaded: ReadonlySet<string>,
+  ownedByRun: ReadonlySet<string>,
+  preludes: ReadonlyMap<string, readonly string[]> = new Map(),
 ): AssembledBundle {
   const ordered = [...chunks].sort((a, b) => (a.fileName < b.fileName ? -1 : 1));
   const refusals: AssembledBundle['refusals'][number][] = [];
@@ -58,12 +66,12 @@ export function assembleBundle(
   const parsed = ordered.map((chunk) => {
     const program = parseAst(chunk.code) as unknown as Node;
     const headers = requireHeaders(program, chunk);
-    const result = resolveFreeNames(program, CHUNK_NAMES, headers.positions);
+    const result = resolveFreeNames(program, CHUNK_NAMES, headers.positions, ownedByRun);
     for (const refusal of result.refusals) refusals.push(locate(refusal, chunk)); // A2
     prepared.set(chunk.fileName, {
       id: chunkId(chunk.fileName),
       text: applyEdits(chunk.code, result.edits),
-      facade: readFacade(program, headers),
+      facade: preludes.has(chunk.fileName) ? undefined : readFacade(program, headers),
     });
     return { chunk, edits: result.edits };
   });
@@ -113,6 +121,11 @@ export function assembleBundle(
     const { id, text } = prepared.get(chunk.fileName)!;
     script += `[${JSON.stringify(id)},function(globalThis,require,exports){\n`;
     joiner.skipLines(1);
+    const prelude = preludes.get(chunk.fileName) ?? [];
+    if (prelude.length > 0) {
+      script += `${prelude.map((name) => `require(${JSON.stringify(chunkId(name))});`).join('')}\n`;
+      joiner.skipLines(1);
+    }
     const end = text.endsWith('\n') ? '' : '\n';
     script += text + end;
     joiner.add(chunk.code + end, (chunk.map as SourceMapJson | null) ?? undefined, edits);

@@ -12,6 +12,7 @@ import * as path from 'node:path';
 import { HOST_MODULES } from '@perdure/common/bundle';
 import type { OutputChunk, PartialResolvedId, Plugin, PluginContext, RollupBuild, RollupLog } from 'rollup';
 import { type AssembledBundle, assembleBundle, type BundleEntry } from './assemble';
+import { cutChunks, findPreludes } from './chunk-order';
 import { discoverWorkflows } from './discover';
 import {
   BundleError,
@@ -25,6 +26,7 @@ import { HELPER_PREFIX, helperSourceOrThrow } from './helpers';
 import { hashContent, type Inputs } from './inputs';
 import { ignoredModuleSource, judgeModule } from './module-policy';
 import type { ResolvedBundleOptions } from './options';
+import { isPureStatement } from './purity';
 import { isDependency, isTypeScript, Resolver } from './resolver';
 import { sourceMapUrl, type TransformedModule, transformModule } from './transform';
 
@@ -55,8 +57,16 @@ const EMPTY = `${VIRTUAL}empty`;
 const ABSENT = `${VIRTUAL}absent:`;
 const HELPER = `${VIRTUAL}helper:`;
 
+/** Adds functions to `Reflect`, which is frozen: runs of bundles with it get a `Reflect` of their own. */
+const REFLECT_METADATA = /[\\/]node_modules[\\/]reflect-metadata[\\/][^\\/]+\.js$/;
+const OWN_REFLECT =
+  'if(!Object.hasOwn(globalThis,"Reflect"))globalThis.Reflect=Object.defineProperties({},Object.getOwnPropertyDescriptors(globalThis.Reflect));';
+
 /** What the plugin says about a specifier; null leaves it to the others. */
 type Resolved = PartialResolvedId | string | null;
+
+/** Nothing is written there: rollup wants a place to make paths relative to. */
+const OUTPUT_DIRECTORY = path.parse(process.cwd()).root;
 
 const HOST = new Set(HOST_MODULES);
 
@@ -99,6 +109,8 @@ class Build {
   private readonly importers = new Map<string, readonly string[]>();
   private preloadRoots: string[] = [];
   private preloaded = new Set<string>();
+  private sequences = new Map<string, string[]>();
+  private hasEffects: (id: string) => boolean = () => true;
   private commonJsNeeded = false;
 
   constructor(
@@ -130,29 +142,23 @@ class Build {
     }
     try {
       this.throwProblems();
-      const { output } = await build.generate({
-        format: 'cjs',
-        exports: 'named',
-        esModule: false,
-        strict: false,
-        interop: 'default',
-        externalLiveBindings: false,
-        freeze: false,
-        hoistTransitiveImports: false,
-        minifyInternalExports: false,
-        generatedCode: { preset: 'es2015', symbols: false },
-        sourcemap: 'hidden',
-        sourcemapPathTransform: (source) => source,
-        file: undefined,
-        dir: path.parse(process.cwd()).root,
-        sanitizeFileName: (name) => name.replace(/[^\w.@-]+/g, '_'),
-        chunkFileNames: '[name]',
-        manualChunks: (id) => (this.preloaded.has(id) ? 'preloaded' : undefined),
-      });
-      const chunks = output.filter((item): item is OutputChunk => item.type === 'chunk');
+      let chunks = await this.generate(build, (id) => (this.preloaded.has(id) ? 'preloaded' : undefined));
+      const sequences = this.sequences;
+      const hasEffects = (id: string) => !this.preloaded.has(id) && this.hasEffects(id);
+      const cuts = cutChunks(chunks, sequences, hasEffects);
+      if (cuts !== undefined) {
+        chunks = await this.generate(build, (id) => (this.preloaded.has(id) ? 'preloaded' : cuts.get(id)));
+      }
+      const preludes = findPreludes(chunks, sequences, hasEffects);
       this.findUsedAbsences(chunks);
       this.throwProblems();
-      const assembled = assembleBundle(chunks, this.entries, this.preloaded);
+      const assembled = assembleBundle(
+        chunks,
+        this.entries,
+        this.preloaded,
+        [...this.importers.keys()].some((id) => REFLECT_METADATA.test(id)) ? new Set(['Reflect']) : new Set(),
+        preludes,
+      );
       for (const refusal of assembled.refusals) {
         this.problems.push(refusedConstruct(refusal));
       }
@@ -170,6 +176,32 @@ class Build {
     }
   }
 
+  private async generate(
+    build: RollupBuild,
+    manualChunks: (id: string) => string | undefined,
+  ): Promise<OutputChunk[]> {
+    const { output } = await build.generate({
+      format: 'cjs',
+      exports: 'named',
+      esModule: false,
+      strict: false,
+      interop: 'default',
+      externalLiveBindings: false,
+      freeze: false,
+      hoistTransitiveImports: false,
+      minifyInternalExports: false,
+      generatedCode: { preset: 'es2015', symbols: false },
+      sourcemap: 'hidden',
+      // Rollup makes sources relative to the chunk; they stay the absolute paths that they are.
+      sourcemapPathTransform: (source) => path.resolve(OUTPUT_DIRECTORY, source),
+      dir: OUTPUT_DIRECTORY,
+      sanitizeFileName: (name) => name.replace(/[^\w.@-]+/g, '_'),
+      chunkFileNames: '[name]',
+      manualChunks,
+    });
+    return output.filter((item): item is OutputChunk => item.type === 'chunk');
+  }
+
   // ---- the plugin ----
 
   private plugin(): Plugin {
@@ -179,14 +211,12 @@ class Build {
       async buildStart() {
         await self.addEntries(this);
       },
-      resolveId: {
-        order: 'pre',
-        handler: (source, importer, { custom }) => {
-          const isRequire = Boolean(
-            (custom as { 'node-resolve'?: { isRequire?: boolean } } | undefined)?.['node-resolve']?.isRequire,
-          );
-          return self.resolveId(source, importer, isRequire);
-        },
+      // Without order 'pre': support for CommonJS puts a resolver of its own in front, and must stay there.
+      resolveId(source, importer, { custom }) {
+        const nodeResolve = (custom as { 'node-resolve'?: { isRequire?: boolean } } | undefined)?.[
+          'node-resolve'
+        ];
+        return self.resolveId(source, importer, nodeResolve?.isRequire === true);
       },
       load: (id) => self.load(id),
       transform(code, id) {
@@ -204,6 +234,7 @@ class Build {
         if (error !== undefined) return;
         for (const id of this.getModuleIds()) self.importers.set(id, this.getModuleInfo(id)?.importers ?? []);
         self.findPreloaded(this);
+        self.findOrder(this);
       },
       // Left as they are: the finished text is searched for them, wherever they come from.
       resolveDynamicImport: (specifier) =>
@@ -439,7 +470,10 @@ class Build {
       options?.key,
       previousMap === undefined ? '' : hashContent(previousMap),
     ].join();
-    return this.transforms.get(file, key, () => transformModule(file, source, options, previousMap));
+    return this.transforms.get(file, key, () => {
+      const result = transformModule(file, source, options, previousMap);
+      return REFLECT_METADATA.test(file) ? { ...result, code: OWN_REFLECT + result.code } : result;
+    });
   }
 
   /** Map of the user's code that was compiled before it came here. */
@@ -467,6 +501,34 @@ class Build {
       }
       pending.push(...info.importedIds);
     }
+  }
+
+  /** Order in which each entry would be evaluated if there were no chunks. */
+  private findOrder(context: PluginContext): void {
+    for (const entry of this.entrySources.keys()) {
+      const seen = new Set<string>();
+      const sequence: string[] = [];
+      const visit = (id: string): void => {
+        if (seen.has(id)) return;
+        seen.add(id);
+        for (const imported of context.getModuleInfo(id)?.importedIds ?? []) visit(imported);
+        sequence.push(id);
+      };
+      visit(entry);
+      this.sequences.set(entry.slice(ENTRY.length), sequence);
+    }
+    const known = new Map<string, boolean>();
+    this.hasEffects = (id) => {
+      let effects = known.get(id);
+      if (effects === undefined) {
+        const info = context.getModuleInfo(id);
+        const body = (info?.ast as unknown as Node | null | undefined)?.body as Node[] | undefined;
+        effects =
+          info?.moduleSideEffects !== false && !(body ?? []).every((statement) => isPureStatement(statement));
+        known.set(id, effects);
+      }
+      return effects;
+    };
   }
 
   private findUsedAbsences(chunks: readonly OutputChunk[]): void {
@@ -576,7 +638,12 @@ class Build {
     }
     const file = error.loc?.file ?? error.id;
     const source = file === undefined ? undefined : this.inputs.readIfFile(file);
-    if (error.code === 'PARSE_ERROR' && file !== undefined && source !== undefined) {
+    // Met while looking for workflows, it comes as an error of ours.
+    if (
+      (error.code === 'PARSE_ERROR' || error.pluginCode === 'PARSE_ERROR') &&
+      file !== undefined &&
+      source !== undefined
+    ) {
       const { line, column } = this.original(file, error.loc?.line ?? 1, (error.loc?.column ?? 0) + 1);
       const problem = {
         message: error.message.replace(/^.*?: /, ''),

@@ -8,6 +8,7 @@
  */
 import type { PluginContext } from 'rollup';
 import type { Node } from './free-names';
+import { isEnum, isPureStatement } from './purity';
 
 export interface DiscoveredWorkflow {
   /** Workflow type: the export's name in the workflows module. */
@@ -48,6 +49,7 @@ export async function discoverWorkflows(
   const exports = await discovery.exportsOf(entry, []);
   return [...exports]
     .filter(([, found]) => found.callable)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([type, { module, exportName, before }]) => ({ type, module, exportName, before }));
 }
 
@@ -78,7 +80,9 @@ class Discovery {
     const { body, isCommonJs } = await this.module(id);
     if (isCommonJs) return this.commonJsExports(id, path);
     // D3: passing through this module must not lose what it does.
-    const isBarrel = body.every(isPure);
+    const isBarrel = body.every((statement) =>
+      isPureStatement(statement, (call) => isDefinition(call, body)),
+    );
     const before = isBarrel ? await this.effectImports(id, body) : [id];
     const through = [...path, id];
     const stars: string[] = [];
@@ -183,9 +187,9 @@ function passThrough(found: Found, before: readonly string[]): Found {
 /** TypeScript's output for a file of nothing but `export * from`. */
 function isCommonJsBarrel(code: string): boolean {
   const rest = code
-    .replace(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, '')
-    .replace(/var __createBinding = [^]*?\n\}\)\);/, '')
-    .replace(/var __exportStar = [^]*?\n\};/, '')
+    .replace(/\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm, '')
+    .replace(/var __createBinding = [\s\S]*?\n\}\)\);/, '')
+    .replace(/var __exportStar = [\s\S]*?\n\};/, '')
     .replace(/Object\.defineProperty\(exports, ["']__esModule["'], \{ value: true \}\);/, '')
     .replace(/(?:tslib_\d+\.)?__exportStar\(require\(["'][^"']+["']\), exports\);/g, '')
     .replace(/(?:var|const) tslib_\d+ = require\(["']tslib["']\);/, '')
@@ -196,41 +200,6 @@ function isCommonJsBarrel(code: string): boolean {
 /** Export specifiers are identifiers or string literals. */
 function nameOf(node: Node): string {
   return node.type === 'Literal' ? String(node.value) : node.name;
-}
-
-/** Evaluating the statement does nothing that could be noticed. */
-function isPure(statement: Node): boolean {
-  switch (statement.type) {
-    case 'ImportDeclaration':
-    case 'ExportAllDeclaration':
-    case 'FunctionDeclaration':
-    case 'EmptyStatement':
-      return true;
-    case 'ExportNamedDeclaration':
-      return statement.declaration === null || isPure(statement.declaration);
-    case 'ExportDefaultDeclaration':
-      return isPure(statement.declaration) || isPureExpression(statement.declaration);
-    case 'VariableDeclaration':
-      return statement.declarations.every(
-        (declarator: Node) =>
-          declarator.id.type === 'Identifier' &&
-          (declarator.init === null || isPureExpression(declarator.init)),
-      );
-    case 'ExpressionStatement':
-      return statement.expression.type === 'Literal'; // 'use strict'
-    default:
-      return false;
-  }
-}
-
-function isPureExpression(node: Node): boolean {
-  return (
-    node.type === 'Literal' ||
-    node.type === 'Identifier' ||
-    node.type === 'ArrowFunctionExpression' ||
-    node.type === 'FunctionExpression' ||
-    (node.type === 'TemplateLiteral' && node.expressions.length === 0)
-  );
 }
 
 function declaredNames(declaration: Node | null | undefined): string[] {
@@ -292,11 +261,8 @@ function isCallable(node: Node, body: readonly Node[], depth = 0): boolean {
     case 'UnaryExpression':
     case 'UpdateExpression':
       return false;
-    case 'CallExpression': {
-      const name =
-        node.callee.type === 'Identifier' ? importedSdkName(node.callee.name, body) : sdkMember(node, body);
-      return name === undefined || !DEFINERS.test(name);
-    }
+    case 'CallExpression':
+      return !isEnum(node) && !isDefinition(node, body);
     case 'Identifier': {
       if (node.name === 'undefined') return false;
       if (depth > 8) return true;
@@ -306,6 +272,13 @@ function isCallable(node: Node, body: readonly Node[], depth = 0): boolean {
     default:
       return true;
   }
+}
+
+/** `defineSignal(...)` and the like. */
+function isDefinition(call: Node, body: readonly Node[]): boolean {
+  const name =
+    call.callee.type === 'Identifier' ? importedSdkName(call.callee.name, body) : sdkMember(call, body);
+  return name !== undefined && DEFINERS.test(name);
 }
 
 function importedSdkName(local: string, body: readonly Node[]): string | undefined {
@@ -332,10 +305,10 @@ function declarationOf(name: string, body: readonly Node[]): Node | undefined {
     if (!declaration) continue;
     if (declaration.type === 'FunctionDeclaration' || declaration.type === 'ClassDeclaration') {
       if (declaration.id?.name === name) return declaration;
-    } else if (declaration.type === 'VariableDeclaration' && declaration.kind === 'const') {
+    } else if (declaration.type === 'VariableDeclaration') {
       for (const declarator of declaration.declarations) {
-        if (declarator.id.type === 'Identifier' && declarator.id.name === name)
-          return declarator.init ?? undefined;
+        if (declarator.id.type !== 'Identifier' || declarator.id.name !== name || !declarator.init) continue;
+        if (declaration.kind === 'const' || isEnum(declarator.init)) return declarator.init;
       }
     }
   }

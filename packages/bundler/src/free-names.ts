@@ -81,11 +81,13 @@ class Scope {
  * @param program  of the chunk's text
  * @param own      free names that the chunk's wrapper provides
  * @param kept     starts of further references that stay as they are
+ * @param ownedByRun  names of REALM_GLOBALS that the run has its own of
  */
 export function resolveFreeNames(
   program: Node,
   own: ReadonlySet<string>,
   kept: ReadonlySet<number> = new Set(),
+  ownedByRun: ReadonlySet<string> = new Set(),
 ): FreeNameResult {
   const analysis = new Analysis();
   analysis.program(program);
@@ -94,7 +96,7 @@ export function resolveFreeNames(
   for (const reference of analysis.references) {
     const { name } = reference;
     if (own.has(name) || kept.has(reference.start) || reference.scope.declares(name)) continue;
-    if (KEPT.has(name) && !isWrite(reference.use)) continue; // F1
+    if (KEPT.has(name) && !ownedByRun.has(name) && !isWrite(reference.use)) continue; // F1
     const edit = rewrite(reference);
     if (edit === undefined) continue;
     if (!GLOBAL_ALIASES.has(name)) globals.add(name);

@@ -6,13 +6,17 @@
  * T2  Code comes out for the oldest supported Node.js (20.19).
  */
 import * as path from 'node:path';
-import type * as oxc from 'oxc-transform' with { 'resolution-mode': 'import' };
+import * as vm from 'node:vm';
 import { parseAst } from 'rollup/parseAst';
 import { BundleError, makeCodeFrame, positionOfOffset } from './errors';
 import type { Node } from './free-names';
 import { isTypeScript } from './resolver';
 import type { SourceMapJson } from './source-map';
 import type { SourceOptions } from './tsconfig';
+
+// Types of an ES module in a CommonJS file need the mode spelled out.
+type Transformer = typeof import('oxc-transform', { with: { 'resolution-mode': 'import' }});
+type TransformOptions = NonNullable<Parameters<Transformer['transformSync']>[2]>;
 
 export interface TransformedModule {
   readonly code: string;
@@ -51,19 +55,23 @@ export function transformModule(
   return defined === result.code ? result : { ...result, code: defined };
 }
 
-let transformer: typeof oxc | undefined;
+let transformer: Transformer | undefined;
 
-function loadTransformer(): typeof oxc {
-  // An ES module behind a native binding: Node.js itself must load it, not the module system of a test runner.
-  transformer ??= process.getBuiltinModule('node:module').createRequire(__filename)(
-    'oxc-transform',
-  ) as typeof oxc;
+function loadTransformer(): Transformer {
+  if (transformer === undefined) {
+    // An ES module behind a native binding: Node.js itself must load it, not the module system that a test runner
+    // puts in its place. The main context's `process` leads there from everywhere.
+    const main = vm.runInThisContext('process') as typeof process;
+    transformer = main.getBuiltinModule('node:module').createRequire(__filename)(
+      'oxc-transform',
+    ) as Transformer;
+  }
   return transformer;
 }
 
 function compile(file: string, source: string, options: SourceOptions | undefined): TransformedModule {
   const { transformSync } = loadTransformer();
-  const settings: oxc.TransformOptions = { target: TARGET, sourcemap: true };
+  const settings: TransformOptions = { target: TARGET, sourcemap: true };
   if (/\.js$/.test(file)) settings.lang = 'jsx';
   if (options !== undefined) {
     if (options.experimentalDecorators) {

@@ -29,6 +29,10 @@ export interface SourceOptions {
   readonly jsxImportSource?: string;
 }
 
+/** Placeholder for the directory of the project's own tsconfig.json. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: TypeScript's placeholder, not ours
+const CONFIG_DIR = '${configDir}';
+
 type CompilerOptions = Record<string, unknown>;
 
 const DEFAULT_OPTIONS: SourceOptions = {
@@ -101,8 +105,7 @@ export class TsConfigs {
     const own = config.compilerOptions;
     if (typeof own !== 'object' || own === null) return merged;
     const resolved = { ...(own as CompilerOptions) };
-    const absolute = (value: string) =>
-      path.resolve(directory, value.replace('${configDir}', projectDirectory));
+    const absolute = (value: string) => path.resolve(directory, value.replace(CONFIG_DIR, projectDirectory));
     // T1: made absolute by the file that states them.
     if (typeof resolved.baseUrl === 'string') resolved.baseUrl = absolute(resolved.baseUrl);
     if (typeof resolved.paths === 'object' && resolved.paths !== null) {
@@ -112,7 +115,7 @@ export class TsConfigs {
           pattern,
           (Array.isArray(targets) ? targets : [])
             .filter((target): target is string => typeof target === 'string')
-            .map((target) => path.resolve(root, target.replace('${configDir}', projectDirectory))),
+            .map((target) => path.resolve(root, target.replace(CONFIG_DIR, projectDirectory))),
         ]),
       );
     }
@@ -178,7 +181,7 @@ function parseConfig(text: string, file: string): { extends?: unknown; compilerO
 export function stripJsonComments(text: string): string {
   return text
     .replace(
-      /("(?:[^"\\]|\\.)*")|\/\/[^\n]*|\/\*[^]*?\*\//g,
+      /("(?:[^"\\]|\\.)*")|\/\/[^\n]*|\/\*[\s\S]*?\*\//g,
       (_match, string: string | undefined) => string ?? ' ',
     )
     .replace(/("(?:[^"\\]|\\.)*")|,(?=\s*[}\]])/g, (_match, string: string | undefined) => string ?? '')
