@@ -1,7 +1,7 @@
 /** What every integration test needs: a client, a connection, workers on task queues of their own. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { Client, Connection, type WorkflowHandle } from '@perdure/client';
+import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '@perdure/client';
 import type { Logger, LogLevel, LogMetadata } from '@perdure/common';
 import { EventType } from '@perdure/proto/temporal/api/enums/v1/event_type';
 import type { HistoryEvent } from '@perdure/proto/temporal/api/history/v1/message';
@@ -46,13 +46,15 @@ export interface Harness {
   readonly log: LineKeeper;
   /** A worker on a task queue of its own. */
   worker(options: Partial<WorkerOptions>): Promise<Worker>;
+  /** Runs a worker until the end of the test file. */
+  background(worker: Worker): void;
   /** Starts a workflow on the worker's queue with an id of its own. */
   start<T extends (...args: any[]) => Promise<any>>(
     worker: Worker,
     workflow: string | T,
     args?: unknown[],
     options?: Record<string, unknown>,
-  ): Promise<WorkflowHandle<T>>;
+  ): Promise<WorkflowHandleWithFirstExecutionRunId<T>>;
   execute(
     worker: Worker,
     workflow: string,
@@ -81,7 +83,10 @@ export function harness(): Harness {
     connection = await NativeConnection.connect({ address });
     client = new Client({ connection: await Connection.connect({ address }) });
   });
+  const running: { worker: Worker; ended: Promise<void> }[] = [];
   afterAll(async () => {
+    for (const { worker } of running) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await Promise.all(running.map(({ ended }) => ended));
     await client?.connection.close();
     await connection?.close();
   });
@@ -96,6 +101,7 @@ export function harness(): Harness {
       return client;
     },
     worker: (options) => Worker.create({ connection, taskQueue: `queue-${randomUUID()}`, ...options }),
+    background: (worker) => void running.push({ worker, ended: worker.run() }),
     start: (worker, workflow, args = [], options = {}) =>
       client.workflow.start(
         workflow as any,

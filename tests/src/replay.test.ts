@@ -1,0 +1,124 @@
+/** Histories recorded on a real server, replayed without one. */
+import { join } from 'node:path';
+import { historyToJSON } from '@perdure/common/lib/proto-utils';
+import type { History } from '@perdure/proto/temporal/api/history/v1/message';
+import { hasCode } from '@perdure/common';
+import { bundleWorkflowCode, type InjectedSinks, ReplayError, Worker } from '@perdure/worker';
+import { DeterminismViolationError } from '@perdure/workflow';
+import { harness, rejection, workflowsDir } from './support/harness';
+
+const h = harness();
+const workflowsPath = join(workflowsDir, 'replayed.ts');
+let history: History;
+let workflowId: string;
+
+beforeAll(async () => {
+  const worker = await h.worker({ workflowsPath, activities: { step: async (name: string) => `did ${name}` } });
+  await worker.runUntil(async () => {
+    const handle = await h.start(worker, 'replayed', ['x']);
+    expect(await handle.result()).toBe('did x 1, did x 2');
+    history = await handle.fetchHistory();
+    workflowId = handle.workflowId;
+  });
+});
+
+it('replays what it has recorded', async () => {
+  await Worker.runReplayHistory({ workflowsPath }, history, workflowId);
+});
+
+it('takes a history as JSON text and as an object of JSON', async () => {
+  const json = historyToJSON(history);
+  await Worker.runReplayHistory({ workflowsPath }, json);
+  await Worker.runReplayHistory({ workflowsPath }, JSON.parse(json));
+});
+
+it('takes a bundle made beforehand', async () => {
+  const { code } = await bundleWorkflowCode({ workflowsPath });
+  await Worker.runReplayHistory({ workflowBundle: { code } }, history, workflowId);
+});
+
+it('replays with a fresh context for each run, too', async () => {
+  await Worker.runReplayHistory({ workflowsPath, reuseV8Context: false }, history, workflowId);
+});
+
+it('names event, command and source line when the code has changed', async () => {
+  const error = await rejection(
+    Worker.runReplayHistory({ workflowsPath: join(workflowsDir, 'replayed-changed.ts') }, history, workflowId),
+  );
+  expect(error).toBeInstanceOf(DeterminismViolationError);
+  expect(error.message).toMatch(/ActivityTaskScheduled/);
+  expect(error.message).toMatch(/StartTimer|Timer/);
+  expect(error.message).toMatch(/replayed-changed\.ts:7/);
+});
+
+it('fails with a ReplayError when the bundle lacks the workflow', async () => {
+  const error = await rejection(
+    Worker.runReplayHistory({ workflowsPath: join(workflowsDir, 'activities.ts') }, history, workflowId),
+  );
+  expect(error).toBeInstanceOf(ReplayError);
+  expect(hasCode(error, 'REPLAY_FAILED')).toBe(true);
+  expect(error.message).toMatch(/replayed/);
+});
+
+it.each([
+  ['nothing', undefined],
+  ['an empty history', { events: [] }],
+  ['text that is no JSON', 'not json'],
+  ['a history without its first events', 'tail'],
+])('ends with a ReplayError for %s', async (_, given) => {
+  const broken = given === 'tail' ? { events: history.events!.slice(3) } : given;
+  expect(await rejection(Worker.runReplayHistory({ workflowsPath }, broken))).toBeInstanceOf(ReplayError);
+});
+
+it('replays many histories side by side and reports each, the bad ones too', async () => {
+  async function* histories() {
+    for (let i = 0; i < 60; i++) {
+      yield { workflowId: `${workflowId}-${i}`, history: i % 10 === 3 ? { events: [] } : history };
+    }
+  }
+  const failed: string[] = [];
+  let count = 0;
+  for await (const { workflowId: id, error } of Worker.runReplayHistories(
+    { workflowsPath, workflowThreadPoolSize: 2 },
+    histories(),
+  )) {
+    count++;
+    if (error !== undefined) failed.push(id);
+  }
+  expect(count).toBe(60);
+  expect(failed.sort()).toEqual([3, 13, 23, 33, 43, 53].map((i) => `${workflowId}-${i}`).sort());
+});
+
+it('calls sinks during replay only where that was asked for', async () => {
+  const calls: string[] = [];
+  const sinks: InjectedSinks<any> = {
+    __none: { unused: { fn: () => void calls.push('unused') } },
+  };
+  h.log.lines.length = 0;
+  await Worker.runReplayHistory({ workflowsPath, sinks }, history, workflowId);
+  expect(h.log.lines.filter(({ message }) => message === 'between')).toEqual([]);
+});
+
+it('stops in the middle when the caller does', async () => {
+  for await (const result of Worker.runReplayHistories({ workflowsPath }, [
+    { workflowId: 'a', history },
+    { workflowId: 'b', history },
+    { workflowId: 'c', history },
+  ])) {
+    expect(result.error).toBeUndefined();
+    break;
+  }
+});
+
+it('passes on what the iterable of histories throws', async () => {
+  // biome-ignore lint/correctness/useYield: it throws before it yields
+  async function* broken(): AsyncGenerator<never> {
+    throw new Error('no more histories');
+  }
+  const drain = async () => {
+    for await (const _ of Worker.runReplayHistories({ workflowsPath }, broken())) {
+      // nothing comes
+    }
+  };
+  expect((await rejection(drain())).message).toBe('no more histories');
+});

@@ -1,0 +1,53 @@
+/** Workflows that must not disturb each other. */
+import { proxyActivities, sleep } from '@perdure/workflow';
+
+const { note } = proxyActivities<{ note(n: number): Promise<number> }>({ startToCloseTimeout: '20s' });
+
+let moduleState = 0;
+
+export async function neverYields(): Promise<void> {
+  await sleep(10);
+  for (;;) {
+    // the point of it
+  }
+}
+
+export async function quiet(n: number): Promise<unknown> {
+  moduleState += 1;
+  const seen = moduleState;
+  (globalThis as any).mark = ((globalThis as any).mark ?? 0) + 1;
+  const first = await note(n);
+  const second = await note(n + 1);
+  return { sum: first + second, seen, after: moduleState, mark: (globalThis as any).mark };
+}
+
+export async function escapes(): Promise<unknown> {
+  const reached: string[] = [];
+  const probe = (name: string, find: () => unknown) => {
+    try {
+      if (find() !== undefined) reached.push(name);
+    } catch {
+      // out of reach
+    }
+  };
+  probe('process', () => (globalThis as any).process);
+  probe('require', () => (globalThis as any).require);
+  probe('Function', () => Function('return process')());
+  probe('constructor of a host function', () => (sleep as any).constructor('return process')());
+  probe('constructor of an error', () => {
+    try {
+      (null as any).x;
+    } catch (error) {
+      return (error as any).constructor.constructor('return process')();
+    }
+  });
+  return reached;
+}
+
+export async function allocates(): Promise<number> {
+  const kept: unknown[] = [];
+  for (;;) {
+    kept.push(new Array(100_000).fill(kept.length));
+    if (kept.length % 10 === 0) await null;
+  }
+}
