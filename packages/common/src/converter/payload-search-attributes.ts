@@ -26,7 +26,7 @@ const json = new JsonPayloadConverter();
 
 /** Name of the type in the metadata of a payload. */
 function metadataTypeOf(payload: Payload): string | undefined {
-  const type = payload.metadata?.['type'];
+  const type = payload.metadata?.type;
   return type === undefined || type === null ? undefined : utf8Decode(type);
 }
 
@@ -68,7 +68,7 @@ export class TypedSearchAttributePayloadConverter implements PayloadConverter {
       throw new ValueError(`Invalid value for search attribute ${key.name}: expected ${key.type}`);
     }
     const payload = json.toPayload(value)!;
-    payload.metadata!['type'] = utf8Encode(TypedSearchAttributes.toMetadataType(key.type));
+    payload.metadata!.type = utf8Encode(TypedSearchAttributes.toMetadataType(key.type));
     return payload;
   }
 
