@@ -21,6 +21,14 @@ import type { Run } from './runtime/run';
 
 /** Whether the error is, or was caused by, a cancellation. Never throws. */
 export function isCancellation(err: unknown): boolean {
+  try {
+    return isCausedByCancellation(err);
+  } catch {
+    return false; // a hostile value that throws when it is looked at
+  }
+}
+
+function isCausedByCancellation(err: unknown): boolean {
   // The chain is at most as long as failures nest; a loop ends with the bound.
   let error = err;
   for (let depth = 0; depth < 100; depth++) {
@@ -53,7 +61,7 @@ export function endWithResult(run: Run, value: unknown): void {
 export function endWithError(run: Run, error: unknown): void {
   if (run.cancelRequested && isCancellation(error)) {
     end(run, { cancelWorkflowExecution: {} }); // Z2
-  } else if (error instanceof ContinueAsNew) {
+  } else if (isContinueAsNew(error)) {
     end(run, {
       continueAsNewWorkflowExecution: error.command,
       ...(error.eventGroupMarkers !== undefined && { eventGroupMarkers: error.eventGroupMarkers }),
@@ -62,6 +70,14 @@ export function endWithError(run: Run, error: unknown): void {
     end(run, { failWorkflowExecution: { failure: safeErrorToFailure(run, error) } });
   } else {
     run.failTask(error);
+  }
+}
+
+function isContinueAsNew(error: unknown): error is ContinueAsNew {
+  try {
+    return error instanceof ContinueAsNew;
+  } catch {
+    return false;
   }
 }
 

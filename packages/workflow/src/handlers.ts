@@ -100,7 +100,7 @@ export function setHandler<Ret, Args extends any[], T extends SignalDefinition<A
 export function setHandler<Ret, Args extends any[], T extends UpdateDefinition<Ret, Args>>(
   def: T,
   handler: Handler<Ret, Args, T> | undefined,
-  options?: UpdateHandlerOptions<Args>,
+  options?: UpdateHandlerOptions<T extends UpdateDefinition<any, infer A> ? A : never>,
 ): void;
 export function setHandler(
   def: UpdateDefinition<any, any[]> | SignalDefinition<any[]> | QueryDefinition<any, any[]>,

@@ -7,7 +7,7 @@
  *     update; any other error of the handler fails the workflow task.
  * U4  Updates that no handler takes until the end of their activation are rejected.
  */
-import { ApplicationFailure, TemporalFailure } from '@perdure/common';
+import { ApplicationFailure } from '@perdure/common';
 import type { DoUpdate } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import { currentContext, withContext } from './async-context';
 import { emit } from './commands';
@@ -65,7 +65,7 @@ function accept(run: Run, job: DoUpdate, info: UpdateInfo, registered: Registere
   const settled = handle(run, input, registered).then(
     (value) => complete(run, protocolInstanceId, value, registered),
     (error) => {
-      if (error instanceof TemporalFailure || failsWorkflow(run, error)) {
+      if (failsWorkflow(run, error)) {
         emit(run, { updateResponse: { protocolInstanceId, rejected: safeErrorToFailure(run, error) } });
       } else {
         run.failTask(error);
