@@ -43,12 +43,14 @@ const SOURCES_OF: Record<string, readonly string[]> = {
   '.cjs': ['.cts'],
 };
 
+const NODE_MODULES = `${path.sep}node_modules${path.sep}`;
+
 export function isTypeScript(file: string): boolean {
   return /\.[cm]?tsx?$/.test(file);
 }
 
 export function isDependency(file: string): boolean {
-  return file.includes(`${path.sep}node_modules${path.sep}`);
+  return file.includes(NODE_MODULES);
 }
 
 /** Package of a bare specifier, and the rest of it as a subpath of that package. */
@@ -62,6 +64,7 @@ export function splitPackageSpecifier(specifier: string): { name: string; subpat
 export class Resolver {
   readonly tsConfigs: TsConfigs;
   private readonly packages = new Map<string, PackageJson | undefined>();
+  private readonly owners = new Map<string, PackageJson | undefined>();
 
   constructor(private readonly inputs: Inputs) {
     this.tsConfigs = new TsConfigs(inputs, (specifier, directory) =>
@@ -345,13 +348,19 @@ export class Resolver {
 
   /** The nearest package.json above a directory. */
   packageOf(directory: string): PackageJson | undefined {
-    for (let at = directory; ; at = path.dirname(at)) {
-      if (path.basename(at) === 'node_modules') return undefined;
-      const manifest = this.readPackage(at);
-      // A package.json without a name only sets the module type of a subfolder.
-      if (manifest !== undefined && (manifest.name !== undefined || !isDependency(at))) return manifest;
-      if (path.dirname(at) === at) return undefined;
-    }
+    if (this.owners.has(directory)) return this.owners.get(directory);
+    const owner = this.findPackageOf(directory);
+    this.owners.set(directory, owner);
+    return owner;
+  }
+
+  private findPackageOf(directory: string): PackageJson | undefined {
+    if (path.basename(directory) === 'node_modules') return undefined;
+    const manifest = this.readPackage(directory);
+    // A package.json without a name only sets the module type of a subfolder.
+    if (manifest !== undefined && (manifest.name !== undefined || !isDependency(directory))) return manifest;
+    const parent = path.dirname(directory);
+    return parent === directory ? undefined : this.packageOf(parent);
   }
 
   private readPackage(directory: string): PackageJson | undefined {

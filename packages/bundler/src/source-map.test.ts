@@ -190,7 +190,8 @@ function identityMap(source: string, marks: readonly { line: number; column: num
       currentLine = line;
       lastColumn = 0;
     }
-    (lines[line] ??= []).push(
+    lines[line] = lines[line] ?? [];
+    lines[line].push(
       vlq(column - lastColumn) + vlq(0) + vlq(line - lastLine) + vlq(column - lastSourceColumn),
     );
     lastColumn = column;

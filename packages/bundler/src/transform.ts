@@ -27,7 +27,7 @@ export interface TransformedModule {
 const TARGET = 'node20.19'; // T2
 
 /** Whether plain JavaScript may hold syntax that the oldest Node.js does not read. */
-const MAY_USE_USING = /\busing\s+[\w$]/;
+const MAY_USE_USING = /\busing\s+[\w$]+\s*(?:=|\bof\b)/;
 
 /**
  * @param file         absolute path
