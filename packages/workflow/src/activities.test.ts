@@ -39,7 +39,12 @@ describe('an activity', () => {
       allowEagerDispatch: false,
       summary: 'greets',
       priority: { priorityKey: 2, fairnessKey: 'team', fairnessWeight: 1.5 },
-      retry: { maximumAttempts: 3, initialInterval: '5s', backoffCoefficient: 3, nonRetryableErrorTypes: ['Bad'] },
+      retry: {
+        maximumAttempts: 3,
+        initialInterval: '5s',
+        backoffCoefficient: 3,
+        nonRetryableErrorTypes: ['Bad'],
+      },
     });
     const [command] = await scenario(() => greet('x')).commands([job.start()]);
     expect(command).toEqual({
@@ -86,7 +91,14 @@ describe('an activity', () => {
     });
     await s.commands([job.start()]);
     const cause = ApplicationFailure.nonRetryable('no', 'Refused');
-    const failure = new ActivityFailure('activity failed', 'greet', '1', 'NON_RETRYABLE_FAILURE', 'me', cause);
+    const failure = new ActivityFailure(
+      'activity failed',
+      'greet',
+      '1',
+      'NON_RETRYABLE_FAILURE',
+      'me',
+      cause,
+    );
     expect(await s.commands([job.activityFailed(1, failure)])).toEqual([
       { completeWorkflowExecution: { result: [true, 'greet', 'Refused', 'no'] } },
     ]);
@@ -111,7 +123,14 @@ describe('an activity', () => {
     });
     await s.commands([job.start()]);
     expect(await s.commands([job.fireTimer(1)])).toEqual([{ requestCancelActivity: { seq: 1 } }]);
-    const cancelled = new ActivityFailure('x', 'greet', '1', 'CANCEL_REQUESTED', 'me', new CancelledFailure('stop'));
+    const cancelled = new ActivityFailure(
+      'x',
+      'greet',
+      '1',
+      'CANCEL_REQUESTED',
+      'me',
+      new CancelledFailure('stop'),
+    );
     expect(await s.commands([job.activityCancelled(1, cancelled)])).toEqual([
       { completeWorkflowExecution: { result: 'stop' } },
     ]);
@@ -153,7 +172,9 @@ describe('an activity', () => {
 
 describe('proxyActivities', () => {
   it('refuses options without a time limit', () => {
-    expect(() => proxyActivities({ taskQueue: 'x' })).toThrow(/scheduleToCloseTimeout or startToCloseTimeout/);
+    expect(() => proxyActivities({ taskQueue: 'x' })).toThrow(
+      /scheduleToCloseTimeout or startToCloseTimeout/,
+    );
     expect(() => (proxyActivities as any)()).toThrow(/scheduleToCloseTimeout or startToCloseTimeout/);
     expect(() => proxyLocalActivities({})).toThrow(/scheduleToCloseTimeout or startToCloseTimeout/);
   });
@@ -189,7 +210,9 @@ describe('a local activity', () => {
   it('is scheduled and gives its result', async () => {
     const s = scenario(() => local.greet('x'));
     expect(await s.commands([job.start()])).toEqual([scheduledLocal(1, 1)]);
-    expect(await s.commands([job.activityDone(1, 'hi')])).toEqual([{ completeWorkflowExecution: { result: 'hi' } }]);
+    expect(await s.commands([job.activityDone(1, 'hi')])).toEqual([
+      { completeWorkflowExecution: { result: 'hi' } },
+    ]);
   });
 
   it('waits in a timer when the core says so, and goes on with the next attempt', async () => {
@@ -198,7 +221,9 @@ describe('a local activity', () => {
     expect(await s.commands([job.activityBackoff(1, 4, 30_000)])).toEqual([
       { startTimer: { seq: 1, startToFireTimeout: 30_000 } },
     ]);
-    expect(await s.commands([job.fireTimer(1)])).toEqual([scheduledLocal(2, 4, { originalScheduleTime: 77_000 })]);
+    expect(await s.commands([job.fireTimer(1)])).toEqual([
+      scheduledLocal(2, 4, { originalScheduleTime: 77_000 }),
+    ]);
     expect(await s.commands([job.activityDone(2, 'late')])).toEqual([
       { completeWorkflowExecution: { result: 'late' } },
     ]);
@@ -208,7 +233,10 @@ describe('a local activity', () => {
     const s = scenario(() => local.greet('x'));
     await s.commands([job.start()]);
     await s.commands([job.activityBackoff(1, 2, 30_000)]);
-    expect(await s.commands([job.cancel()])).toEqual([{ cancelTimer: { seq: 1 } }, { cancelWorkflowExecution: {} }]);
+    expect(await s.commands([job.cancel()])).toEqual([
+      { cancelTimer: { seq: 1 } },
+      { cancelWorkflowExecution: {} },
+    ]);
   });
 
   it('is asked to cancel with the workflow', async () => {

@@ -12,13 +12,17 @@ import {
 import { job, scenario } from './testing/scenario';
 
 const { cleanup } = proxyActivities<{ cleanup(): Promise<void> }>({ startToCloseTimeout: 1000 });
-const names = (commands: any[]) => commands.map((command) => Object.keys(command).find((k) => k !== 'userMetadata'));
+const names = (commands: any[]) =>
+  commands.map((command) => Object.keys(command).find((k) => k !== 'userMetadata'));
 
 describe('cancelling the workflow', () => {
   it('rejects what waits and ends the run as cancelled', async () => {
     const s = scenario(() => sleep(1000));
     await s.commands([job.start()]);
-    expect(await s.commands([job.cancel()])).toEqual([{ cancelTimer: { seq: 1 } }, { cancelWorkflowExecution: {} }]);
+    expect(await s.commands([job.cancel()])).toEqual([
+      { cancelTimer: { seq: 1 } },
+      { cancelWorkflowExecution: {} },
+    ]);
   });
 
   it('before it starts makes its first wait reject', async () => {
@@ -46,7 +50,9 @@ describe('cancelling the workflow', () => {
       }
     });
     await s.commands([job.start()]);
-    expect((await s.commands([job.cancel()])).at(-1)).toEqual({ completeWorkflowExecution: { result: true } });
+    expect((await s.commands([job.cancel()])).at(-1)).toEqual({
+      completeWorkflowExecution: { result: true },
+    });
   });
 
   it('lets clean-up run in a scope that shields it', async () => {
@@ -80,7 +86,9 @@ describe('cancelling the workflow', () => {
       }
     });
     await s.commands([job.start()]);
-    expect((await s.commands([job.cancel()])).at(-1).failWorkflowExecution.failure.message).toBe('clean-up failed');
+    expect((await s.commands([job.cancel()])).at(-1).failWorkflowExecution.failure.message).toBe(
+      'clean-up failed',
+    );
   });
 });
 
@@ -239,7 +247,10 @@ describe('a cancellation scope', () => {
   it('cancelled twice cancels once', async () => {
     const s = scenario(() => sleep(1));
     await s.commands([job.start()]);
-    expect(names(await s.commands([job.cancel(), job.cancel()]))).toEqual(['cancelTimer', 'cancelWorkflowExecution']);
+    expect(names(await s.commands([job.cancel(), job.cancel()]))).toEqual([
+      'cancelTimer',
+      'cancelWorkflowExecution',
+    ]);
   });
 
   it('cannot be made outside a workflow', () => {

@@ -1,4 +1,9 @@
-import { ApplicationFailure, CancelledFailure, ChildWorkflowFailure, defineSearchAttributeKey } from '@perdure/common';
+import {
+  ApplicationFailure,
+  CancelledFailure,
+  ChildWorkflowFailure,
+  defineSearchAttributeKey,
+} from '@perdure/common';
 import {
   CancellationScope,
   executeChild,
@@ -21,7 +26,13 @@ const started = (seq: number, more: object = {}) => ({
   },
 });
 const childFailure = (cause?: Error) =>
-  new ChildWorkflowFailure('test-namespace', { workflowId: 'child', runId: 'r' }, 'childType', 'TIMEOUT', cause);
+  new ChildWorkflowFailure(
+    'test-namespace',
+    { workflowId: 'child', runId: 'r' },
+    'childType',
+    'TIMEOUT',
+    cause,
+  );
 
 describe('a child workflow', () => {
   it('is started and gives its result', async () => {
@@ -93,7 +104,9 @@ describe('a child workflow', () => {
   });
 
   it('whose id is in use rejects with an error of its own', async () => {
-    const s = scenario(() => executeChild('childType', { workflowId: 'child' }).catch((e: Error) => [e.name, (e as any).workflowId]));
+    const s = scenario(() =>
+      executeChild('childType', { workflowId: 'child' }).catch((e: Error) => [e.name, (e as any).workflowId]),
+    );
     await s.commands([job.start()]);
     expect(await s.commands([job.childNotStarted(1, 1)])).toEqual([
       { completeWorkflowExecution: { result: ['WorkflowExecutionAlreadyStartedError', 'child'] } },
@@ -101,7 +114,12 @@ describe('a child workflow', () => {
   });
 
   it('that cannot be started for another reason rejects with the reason', async () => {
-    const s = scenario(() => startChild('childType', { workflowId: 'child' }).then(() => 1, (e: Error) => e.message));
+    const s = scenario(() =>
+      startChild('childType', { workflowId: 'child' }).then(
+        () => 1,
+        (e: Error) => e.message,
+      ),
+    );
     await s.commands([job.start()]);
     expect(await s.commands([job.childNotStarted(1, 2)])).toEqual([
       {
@@ -121,9 +139,9 @@ describe('a child workflow', () => {
     );
     await s.commands([job.start()]);
     await s.commands([job.childStarted(1)]);
-    expect(await s.commands([job.childFailed(1, childFailure(ApplicationFailure.nonRetryable('why')))])).toEqual([
-      { completeWorkflowExecution: { result: [true, 'why'] } },
-    ]);
+    expect(
+      await s.commands([job.childFailed(1, childFailure(ApplicationFailure.nonRetryable('why')))]),
+    ).toEqual([{ completeWorkflowExecution: { result: [true, 'why'] } }]);
   });
 
   it('gives a handle once started, by which it can be signalled and awaited', async () => {
@@ -134,7 +152,9 @@ describe('a child workflow', () => {
     });
     await s.commands([job.start()]);
     expect(await s.commands([job.childStarted(1, 'first-run')])).toEqual([
-      { signalExternalWorkflowExecution: { seq: 1, childWorkflowId: 'child', signalName: 'hello', args: [1] } },
+      {
+        signalExternalWorkflowExecution: { seq: 1, childWorkflowId: 'child', signalName: 'hello', args: [1] },
+      },
     ]);
     await s.commands([job.signalSent(1)]);
     expect(await s.commands([job.childDone(1, 'r')])).toEqual([
@@ -189,7 +209,10 @@ describe('a child workflow', () => {
     await s.commands([job.start()]);
     await s.commands([job.childStarted(1)]);
     await s.commands([job.childDone(1)]);
-    expect(await s.commands([job.cancel()])).toEqual([{ cancelTimer: { seq: 1 } }, { cancelWorkflowExecution: {} }]);
+    expect(await s.commands([job.cancel()])).toEqual([
+      { cancelTimer: { seq: 1 } },
+      { cancelWorkflowExecution: {} },
+    ]);
   });
 });
 
@@ -202,17 +225,30 @@ describe('an external workflow', () => {
       return 'sent';
     });
     expect(await s.commands([job.start()])).toEqual([
-      { signalExternalWorkflowExecution: { seq: 1, workflowExecution: execution, signalName: 'hi', args: ['a'] } },
+      {
+        signalExternalWorkflowExecution: {
+          seq: 1,
+          workflowExecution: execution,
+          signalName: 'hi',
+          args: ['a'],
+        },
+      },
     ]);
-    expect(await s.commands([job.signalSent(1)])).toEqual([{ completeWorkflowExecution: { result: 'sent' } }]);
+    expect(await s.commands([job.signalSent(1)])).toEqual([
+      { completeWorkflowExecution: { result: 'sent' } },
+    ]);
   });
 
   it('that cannot be signalled rejects', async () => {
-    const s = scenario(() => getExternalWorkflowHandle('other', 'run').signal('hi').catch((e: Error) => e.message));
+    const s = scenario(() =>
+      getExternalWorkflowHandle('other', 'run')
+        .signal('hi')
+        .catch((e: Error) => e.message),
+    );
     await s.commands([job.start()]);
-    expect(await s.commands([job.signalSent(1, ApplicationFailure.create({ message: 'not found' }))])).toEqual([
-      { completeWorkflowExecution: { result: 'not found' } },
-    ]);
+    expect(
+      await s.commands([job.signalSent(1, ApplicationFailure.create({ message: 'not found' }))]),
+    ).toEqual([{ completeWorkflowExecution: { result: 'not found' } }]);
   });
 
   it('takes its signal back when the scope is cancelled', async () => {
@@ -232,11 +268,17 @@ describe('an external workflow', () => {
     expect(await s.commands([job.start()])).toEqual([
       { requestCancelExternalWorkflowExecution: { seq: 1, workflowExecution: execution } },
     ]);
-    expect(await s.commands([job.cancelSent(1)])).toEqual([{ completeWorkflowExecution: { result: 'asked' } }]);
+    expect(await s.commands([job.cancelSent(1)])).toEqual([
+      { completeWorkflowExecution: { result: 'asked' } },
+    ]);
   });
 
   it('that cannot be cancelled rejects', async () => {
-    const s = scenario(() => getExternalWorkflowHandle('other').cancel().catch((e: Error) => e.message));
+    const s = scenario(() =>
+      getExternalWorkflowHandle('other')
+        .cancel()
+        .catch((e: Error) => e.message),
+    );
     await s.commands([job.start()]);
     expect(await s.commands([job.cancelSent(1, ApplicationFailure.create({ message: 'unknown' }))])).toEqual([
       { completeWorkflowExecution: { result: 'unknown' } },

@@ -37,6 +37,23 @@ export function emit(run: Run, command: WorkflowCommand, options?: CommandOption
     command.eventGroupMarkers = eventGroupMarkers(run, inScope, options?.eventGroups);
   }
   run.commands.push(command);
+  if (run.worker.registration.traceCommands) traceCommand(run, command);
+}
+
+/** Records where user code has issued a command, as a call of the sink `__perdure_commands`. */
+export function traceCommand(run: Run, command: WorkflowCommand): void {
+  const kind =
+    Object.keys(command).find((key) => key !== 'userMetadata' && key !== 'eventGroupMarkers') ?? '';
+  const { activityType, workflowType } = (command as Record<string, any>)[kind] ?? {};
+  run.sinkCalls ??= [];
+  run.sinkCalls.push({
+    worker: run.worker.registration.worker,
+    runId: run.runId,
+    sink: '__perdure_commands',
+    fn: 'issued',
+    args: [kind, String(activityType ?? workflowType ?? ''), new Error().stack ?? ''],
+    info: '{}',
+  });
 }
 
 function text(run: Run, value: string | undefined) {

@@ -12,6 +12,7 @@ import {
   NexusOperationFailure,
 } from '@perdure/common';
 import type { WorkflowCommand } from '@perdure/proto/temporal/sdk/core/workflow_commands/workflow_commands';
+import { traceCommand } from './commands';
 import { ContinueAsNew } from './continue-as-new';
 import { describeError, UnserializableValueError } from './errors';
 import { logFor } from './log';
@@ -85,6 +86,7 @@ function end(run: Run, command: WorkflowCommand): void {
   if (run.completed) return; // Z1
   run.completed = true;
   run.commands.push(command);
+  if (run.worker.registration.traceCommands) traceCommand(run, command);
   if (command.failWorkflowExecution === undefined) warnOfUnfinishedHandlers(run);
 }
 

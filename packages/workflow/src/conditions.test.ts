@@ -41,7 +41,9 @@ describe('condition', () => {
       return third;
     });
     await s.commands([job.start()]);
-    expect(await s.commands([job.signal('go')])).toEqual([{ completeWorkflowExecution: { result: 'third' } }]);
+    expect(await s.commands([job.signal('go')])).toEqual([
+      { completeWorkflowExecution: { result: 'third' } },
+    ]);
   });
 
   it('with a timeout gives true and cancels the timer when it holds in time', async () => {

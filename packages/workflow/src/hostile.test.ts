@@ -1,8 +1,29 @@
 /** Values from user code are hostile until proved otherwise: each ends as a failed task or a failed workflow. */
-import { ApplicationFailure, BinaryPayloadConverter, DefaultFailureConverter, defaultPayloadConverter } from '@perdure/common';
-import { defineSignal, defineUpdate, DeterminismViolationError, proxyActivities, setHandler, setWorkflowOptions, sleep } from './index';
+import {
+  ApplicationFailure,
+  BinaryPayloadConverter,
+  DefaultFailureConverter,
+  defaultPayloadConverter,
+} from '@perdure/common';
+import {
+  DeterminismViolationError,
+  defineSignal,
+  defineUpdate,
+  proxyActivities,
+  setHandler,
+  setWorkflowOptions,
+  sleep,
+} from './index';
 import { createRuntime } from './runtime';
-import { bundleOf, encodeActivation, job, payload, REGISTRATION, Scenario, scenario } from './testing/scenario';
+import {
+  bundleOf,
+  encodeActivation,
+  job,
+  payload,
+  REGISTRATION,
+  Scenario,
+  scenario,
+} from './testing/scenario';
 
 const failedWith = async (workflow: (...args: any[]) => unknown, options?: object) =>
   (await scenario(workflow, options).activate([job.start()])).failed;
@@ -107,7 +128,9 @@ describe('a workflow function that returns', () => {
     const loop: any = {};
     loop.self = loop;
     for (const value of [1n, loop, () => 1, Symbol('s')]) {
-      expect(await failedWith(async () => value)).toMatch(/result of the workflow cannot be turned into a payload/);
+      expect(await failedWith(async () => value)).toMatch(
+        /result of the workflow cannot be turned into a payload/,
+      );
     }
   });
 
@@ -124,7 +147,9 @@ describe('a workflow function that returns', () => {
   it('a thenable ends as the thenable says, and no later', async () => {
     // biome-ignore lint/suspicious/noThenProperty: that is the point
     const ok = { then: (resolve: (v: unknown) => void) => resolve('done') };
-    expect(await scenario(() => ok).commands([job.start()])).toEqual([{ completeWorkflowExecution: { result: 'done' } }]);
+    expect(await scenario(() => ok).commands([job.start()])).toEqual([
+      { completeWorkflowExecution: { result: 'done' } },
+    ]);
     const bad = {
       get then() {
         throw new Error('bad then');
@@ -148,7 +173,9 @@ describe('a workflow function that returns', () => {
   });
 
   it('something other than a promise completes with it', async () => {
-    expect(await scenario(() => 7).commands([job.start()])).toEqual([{ completeWorkflowExecution: { result: 7 } }]);
+    expect(await scenario(() => 7).commands([job.start()])).toEqual([
+      { completeWorkflowExecution: { result: 7 } },
+    ]);
   });
 });
 
@@ -163,7 +190,9 @@ describe('a workflow type', () => {
   it('named like a member of Object.prototype is found only if it is exported', async () => {
     for (const workflowType of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
       const unknown = new Scenario({ a: async () => 1 });
-      expect((await unknown.activate([job.start([], { workflowType })])).failed).toMatch(/no workflow of type/);
+      expect((await unknown.activate([job.start([], { workflowType })])).failed).toMatch(
+        /no workflow of type/,
+      );
       const known = new Scenario(Object.fromEntries([[workflowType, async () => 'found']]));
       expect(await known.commands([job.start([], { workflowType })])).toEqual([
         { completeWorkflowExecution: { result: 'found' } },
@@ -217,13 +246,21 @@ describe('converters', () => {
     await s.commands([job.start()]);
     await s.commands([job.activityDone(1, 2)]);
     expect(contexts).toEqual([
-      { type: 'activity', namespace: 'test-namespace', workflowId: 'workflow-1', activityId: '1', isLocal: false },
+      {
+        type: 'activity',
+        namespace: 'test-namespace',
+        workflowId: 'workflow-1',
+        activityId: '1',
+        isLocal: false,
+      },
       { type: 'workflow', namespace: 'test-namespace', workflowId: 'workflow-1' },
     ]);
   });
 
   it('that are none fail the task', async () => {
-    expect(await failedWith(async () => 1, { payloadConverter: { toPayload: 1 } })).toMatch(/method toPayload\(\)/);
+    expect(await failedWith(async () => 1, { payloadConverter: { toPayload: 1 } })).toMatch(
+      /method toPayload\(\)/,
+    );
   });
 
   it('for failures that throw still end the task, with both reasons', async () => {
@@ -245,7 +282,11 @@ describe('converters', () => {
 
   it('for failures that give nonsense still end the task', async () => {
     const failureConverter = {
-      errorToFailure: () => ({ message: 12, cause: 'text', applicationFailureInfo: { details: { payloads: 4 } } }),
+      errorToFailure: () => ({
+        message: 12,
+        cause: 'text',
+        applicationFailureInfo: { details: { payloads: 4 } },
+      }),
       failureToError: () => new Error('x'),
     };
     expect(

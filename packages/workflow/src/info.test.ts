@@ -100,7 +100,13 @@ describe('search attributes', () => {
       const both = workflowInfo().typedSearchAttributes;
       upsertSearchAttributes([{ key: size, value: null }]);
       const one = workflowInfo().typedSearchAttributes;
-      seen = [both.get(colour), both.get(size), one.get(colour), one.get(size), workflowInfo().searchAttributes];
+      seen = [
+        both.get(colour),
+        both.get(size),
+        one.get(colour),
+        one.get(size),
+        workflowInfo().searchAttributes,
+      ];
     });
     const commands = await s.commands([job.start()]);
     expect(commands[0]).toEqual({
@@ -124,7 +130,9 @@ describe('memo', () => {
       upsertMemo({ a: null, b: 2 });
       memo = workflowInfo().memo;
     });
-    const [command] = await s.commands([job.start([], { memo: { fields: { a: payload(1), c: payload(3) } } })]);
+    const [command] = await s.commands([
+      job.start([], { memo: { fields: { a: payload(1), c: payload(3) } } }),
+    ]);
     const { fields } = command.modifyWorkflowProperties.upsertedMemo;
     expect(Object.entries(fields)).toEqual([
       ['a', undefined],
@@ -147,5 +155,7 @@ describe('current details', () => {
 });
 
 it('reads seeds of 64 bits', async () => {
-  expect(await completed(() => workflowInfo().runId, { randomnessSeed: Long.MAX_UNSIGNED_VALUE })).toBe('run-1');
+  expect(await completed(() => workflowInfo().runId, { randomnessSeed: Long.MAX_UNSIGNED_VALUE })).toBe(
+    'run-1',
+  );
 });

@@ -37,7 +37,9 @@ describe('inbound interceptors', () => {
       ],
     });
     const s = scenarioWith(async (...args) => args.join(), wrap('a'), wrap('b'));
-    expect(await s.commands([job.start(['x'])])).toEqual([{ completeWorkflowExecution: { result: 'a(b(x,a,b))' } }]);
+    expect(await s.commands([job.start(['x'])])).toEqual([
+      { completeWorkflowExecution: { result: 'a(b(x,a,b))' } },
+    ]);
   });
 
   it('surround signals, queries, updates and validators, and see headers', async () => {

@@ -17,7 +17,10 @@ describe('patched', () => {
 
   it('is true on replay of a history that has the patch, wherever the job stands', async () => {
     const s = scenario(async () => patched('p'));
-    expect(await s.commands([job.start(), job.patch('p')], { isReplaying: true })).toEqual([marker('p'), done(true)]);
+    expect(await s.commands([job.start(), job.patch('p')], { isReplaying: true })).toEqual([
+      marker('p'),
+      done(true),
+    ]);
   });
 
   it('first asked for after replay has ended is true', async () => {
@@ -51,6 +54,8 @@ describe('deprecatePatch', () => {
 
   it('records nothing on replay of a history without the patch', async () => {
     const s = scenario(async () => deprecatePatch('p'));
-    expect(await s.commands([job.start()], { isReplaying: true })).toEqual([{ completeWorkflowExecution: {} }]);
+    expect(await s.commands([job.start()], { isReplaying: true })).toEqual([
+      { completeWorkflowExecution: {} },
+    ]);
   });
 });

@@ -59,7 +59,9 @@ describe('a query', () => {
       await sleep(1);
     });
     await s.commands([job.start()]);
-    expect(await s.commands([job.query('constructor', 1)])).toEqual([answered('constructor', ['constructor', 1])]);
+    expect(await s.commands([job.query('constructor', 1)])).toEqual([
+      answered('constructor', ['constructor', 1]),
+    ]);
   });
 
   it('whose handler throws fails, whatever it throws', async () => {
@@ -86,7 +88,12 @@ describe('a query', () => {
 
   it('whose handler uses what changes the workflow fails', async () => {
     const { greet } = proxyActivities<any>({ startToCloseTimeout: 1 });
-    for (const forbidden of [() => greet(), () => sleep(1), () => patched('p'), () => setHandler(get, () => 1)]) {
+    for (const forbidden of [
+      () => greet(),
+      () => sleep(1),
+      () => patched('p'),
+      () => setHandler(get, () => 1),
+    ]) {
       const { answer } = await ask(() => {
         forbidden();
         return 1;
@@ -104,16 +111,23 @@ describe('a query', () => {
 
   it('whose answer cannot be serialised fails', async () => {
     const { answer } = await ask(() => 10n);
-    expect(answer.respondToQuery.failed.message).toMatch(/answer to the query cannot be turned into a payload/);
+    expect(answer.respondToQuery.failed.message).toMatch(
+      /answer to the query cannot be turned into a payload/,
+    );
   });
 
   it('does not make conditions be asked, nor replay be reported', async () => {
     const s = scenario(async () => {
-      setHandler(get, () => [workflowInfo().unsafe.isReplaying, workflowInfo().unsafe.isReplayingHistoryEvents]);
+      setHandler(get, () => [
+        workflowInfo().unsafe.isReplaying,
+        workflowInfo().unsafe.isReplayingHistoryEvents,
+      ]);
       await sleep(1);
     });
     await s.commands([job.start()], { isReplaying: true });
-    expect(await s.commands([job.query('get')], { isReplaying: true })).toEqual([answered('get', [true, false])]);
+    expect(await s.commands([job.query('get')], { isReplaying: true })).toEqual([
+      answered('get', [true, false]),
+    ]);
   });
 
   it('comes with others, each answered', async () => {
@@ -122,8 +136,12 @@ describe('a query', () => {
       await sleep(1);
     });
     await s.commands([job.start()]);
-    const jobs = [1, 2, 3].map((n) => ({ queryWorkflow: { ...job.query('get', n).queryWorkflow, queryId: `q${n}` } }));
-    expect((await s.commands(jobs)).map((c) => [c.respondToQuery.queryId, c.respondToQuery.succeeded.response])).toEqual([
+    const jobs = [1, 2, 3].map((n) => ({
+      queryWorkflow: { ...job.query('get', n).queryWorkflow, queryId: `q${n}` },
+    }));
+    expect(
+      (await s.commands(jobs)).map((c) => [c.respondToQuery.queryId, c.respondToQuery.succeeded.response]),
+    ).toEqual([
       ['q1', 1],
       ['q2', 2],
       ['q3', 3],
@@ -154,7 +172,10 @@ describe('the metadata query', () => {
     const { definition, currentDetails } = plain(command.respondToQuery.succeeded.response);
     expect(currentDetails).toBe('**fine**');
     expect(definition.type).toBe('wf');
-    expect(definition.queryDefinitions.slice(3)).toEqual([{ name: 'a' }, { name: 'b', description: 'second' }]);
+    expect(definition.queryDefinitions.slice(3)).toEqual([
+      { name: 'a' },
+      { name: 'b', description: 'second' },
+    ]);
     expect(definition.signalDefinitions).toEqual([{ name: 's', description: 'sig' }]);
     expect(definition.updateDefinitions).toEqual([{ name: 'u' }]);
   });

@@ -36,17 +36,17 @@ describe('random numbers', () => {
       return [before, random()];
     });
     await s.commands([job.start()]);
-    const [first, second] = (await s.commands([job.seed(42), job.fireTimer(1)])).at(-1).completeWorkflowExecution.result;
+    const [first, second] = (await s.commands([job.seed(42), job.fireTimer(1)])).at(-1)
+      .completeWorkflowExecution.result;
     expect(second).toBe(first);
   });
 
   it('of a named stream depend on its name and not on draws from others', async () => {
     const [a, b] = await result(() => [getRandomStream('a').random(), getRandomStream('b').random()]);
     expect(a).not.toBe(b);
-    expect(await result(() => [random(), getRandomStream('b').random(), getRandomStream('a').random()].slice(1))).toEqual([
-      b,
-      a,
-    ]);
+    expect(
+      await result(() => [random(), getRandomStream('b').random(), getRandomStream('a').random()].slice(1)),
+    ).toEqual([b, a]);
   });
 
   it('come from a named stream inside its scope, also after awaits', async () => {

@@ -40,7 +40,9 @@ describe('a signal', () => {
     });
     await s.commands([job.start(), job.signal('add', 1), job.signal('add', 2)]);
     await s.commands([job.signal('add', 3)]);
-    expect(await s.commands([job.fireTimer(1)])).toEqual([{ completeWorkflowExecution: { result: [1, 2, 3] } }]);
+    expect(await s.commands([job.fireTimer(1)])).toEqual([
+      { completeWorkflowExecution: { result: [1, 2, 3] } },
+    ]);
   });
 
   it('that comes with the start is delivered as soon as the handler is set', async () => {
@@ -75,9 +77,9 @@ describe('a signal', () => {
       await condition(() => seen.length === 3);
       return seen;
     });
-    expect(await s.commands([job.start(), job.signal('x', 'y'), job.signal('add', 1), job.signal('__proto__')])).toEqual([
-      { completeWorkflowExecution: { result: [1, ['x', 'y'], ['__proto__']] } },
-    ]);
+    expect(
+      await s.commands([job.start(), job.signal('x', 'y'), job.signal('add', 1), job.signal('__proto__')]),
+    ).toEqual([{ completeWorkflowExecution: { result: [1, ['x', 'y'], ['__proto__']] } }]);
   });
 
   it('named like a member of Object.prototype is a name like any other', async () => {
@@ -92,9 +94,9 @@ describe('a signal', () => {
       return seen;
     });
     await s.commands([job.start()]);
-    expect(await s.commands([job.signal('toString'), job.signal('__proto__'), job.signal('constructor')])).toEqual([
-      { completeWorkflowExecution: { result: ['toString', '__proto__', 'constructor'] } },
-    ]);
+    expect(
+      await s.commands([job.signal('toString'), job.signal('__proto__'), job.signal('constructor')]),
+    ).toEqual([{ completeWorkflowExecution: { result: ['toString', '__proto__', 'constructor'] } }]);
   });
 
   it('whose handler throws a TemporalFailure fails the workflow', async () => {
@@ -174,7 +176,9 @@ describe('handlers that still run', () => {
     });
     await s.commands([job.start()]);
     await s.commands([job.signal('add', 1), job.fireTimer(1)]);
-    expect(await s.commands([job.fireTimer(2)])).toEqual([{ completeWorkflowExecution: { result: [false, true] } }]);
+    expect(await s.commands([job.fireTimer(2)])).toEqual([
+      { completeWorkflowExecution: { result: [false, true] } },
+    ]);
   });
 
   it('when the workflow completes are warned of, but not if they may be abandoned', async () => {
@@ -189,7 +193,10 @@ describe('handlers that still run', () => {
     expect(sinkCalls).toHaveLength(1);
     expect(sinkCalls[0]).toMatchObject({ sink: '__temporal_logger', fn: 'warn' });
     expect(sinkCalls[0]?.args[0]).toMatch(/TMPRL1102.*signal handlers/);
-    expect(sinkCalls[0]?.args[1]).toMatchObject({ signalHandlers: [{ name: 'add' }], workflowId: 'workflow-1' });
+    expect(sinkCalls[0]?.args[1]).toMatchObject({
+      signalHandlers: [{ name: 'add' }],
+      workflowId: 'workflow-1',
+    });
   });
 
   it('when the workflow fails are not warned of', async () => {

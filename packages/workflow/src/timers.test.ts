@@ -1,7 +1,7 @@
 import { CancelledFailure } from '@perdure/common';
 import { CancellationScope, isCancellation, sleep } from './index';
-import { clearTimeout, setTimeout } from './timers';
 import { job, scenario } from './testing/scenario';
+import { clearTimeout, setTimeout } from './timers';
 
 const timer = (seq: number, ms: number) => ({ startTimer: { seq, startToFireTimeout: ms } });
 
@@ -12,7 +12,9 @@ describe('sleep', () => {
       return 'awake';
     });
     expect(await s.commands([job.start()])).toEqual([timer(1, 2000)]);
-    expect(await s.commands([job.fireTimer(1)])).toEqual([{ completeWorkflowExecution: { result: 'awake' } }]);
+    expect(await s.commands([job.fireTimer(1)])).toEqual([
+      { completeWorkflowExecution: { result: 'awake' } },
+    ]);
   });
 
   it('lasts at least one millisecond', async () => {
@@ -24,7 +26,9 @@ describe('sleep', () => {
 
   it('carries its summary', async () => {
     const s = scenario(() => sleep(10, { summary: 'a nap' }));
-    expect(await s.commands([job.start()])).toEqual([{ ...timer(1, 10), userMetadata: { summary: 'a nap' } }]);
+    expect(await s.commands([job.start()])).toEqual([
+      { ...timer(1, 10), userMetadata: { summary: 'a nap' } },
+    ]);
   });
 
   it('rejects a duration that is none, without using up a number', async () => {

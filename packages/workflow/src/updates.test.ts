@@ -11,7 +11,9 @@ import {
 import { job, scenario } from './testing/scenario';
 
 const set = defineUpdate<unknown, any[]>('set');
-const accepted = (name: string) => ({ updateResponse: { protocolInstanceId: `proto-${name}`, accepted: {} } });
+const accepted = (name: string) => ({
+  updateResponse: { protocolInstanceId: `proto-${name}`, accepted: {} },
+});
 const completed = (name: string, value?: unknown) => ({
   updateResponse: { protocolInstanceId: `proto-${name}`, ...(value !== undefined && { completed: value }) },
 });
@@ -79,10 +81,9 @@ describe('an update', () => {
       ),
     );
     await s.commands([job.start()], { isReplaying: true });
-    expect(await s.commands([job.update('set', [], { runValidator: false })], { isReplaying: true })).toEqual([
-      accepted('set'),
-      completed('set', 1),
-    ]);
+    expect(await s.commands([job.update('set', [], { runValidator: false })], { isReplaying: true })).toEqual(
+      [accepted('set'), completed('set', 1)],
+    );
   });
 
   it('handler does not see what the validator did to the arguments, nor to the random stream', async () => {

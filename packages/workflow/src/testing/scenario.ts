@@ -80,7 +80,11 @@ export class Scenario {
     const sinkCalls = api.takeSinkCalls() ?? [];
     if (completion.runId !== this.runId) throw new Error(`completion of run ${completion.runId}`);
     if (completion.failed !== undefined) {
-      return { failed: completion.failed.failure?.message ?? '', failure: completion.failed.failure, sinkCalls };
+      return {
+        failed: completion.failed.failure?.message ?? '',
+        failure: completion.failed.failure,
+        sinkCalls,
+      };
     }
     const { commands = [], usedInternalFlags, versioningBehavior } = completion.successful ?? {};
     return {
@@ -121,7 +125,10 @@ export const REGISTRATION: WorkerRegistration = {
   workflowFailureErrorTypes: {},
 };
 
-export function bundleOf(workflows: Record<string, AnyWorkflow>, options: ScenarioOptions = {}): WorkflowBundle {
+export function bundleOf(
+  workflows: Record<string, AnyWorkflow>,
+  options: ScenarioOptions = {},
+): WorkflowBundle {
   const chunks: [string, ChunkFactory][] = [
     [
       'main',
@@ -151,7 +158,11 @@ function define(exports_: object, name: string, value: unknown): void {
   Object.defineProperty(exports_, name, { value, enumerable: true });
 }
 
-export function encodeActivation(runId: string, jobs: readonly WorkflowActivationJob[], facts: Facts = {}): Uint8Array {
+export function encodeActivation(
+  runId: string,
+  jobs: readonly WorkflowActivationJob[],
+  facts: Facts = {},
+): Uint8Array {
   const now = facts.now ?? 1_700_000_000_000;
   return WorkflowActivation.encode({
     runId,
@@ -176,7 +187,8 @@ export function timestamp(ms: number): { seconds: Long; nanos: number } {
 
 export const payload = (value: unknown): Payload => defaultPayloadConverter.toPayload(value);
 const payloads = (values: readonly unknown[]): Payload[] => values.map(payload);
-export const failureOf = (error: unknown) => defaultFailureConverter.errorToFailure(error, defaultPayloadConverter);
+export const failureOf = (error: unknown) =>
+  defaultFailureConverter.errorToFailure(error, defaultPayloadConverter);
 
 type Init = NonNullable<WorkflowActivationJob['initializeWorkflow']>;
 
@@ -208,7 +220,9 @@ export const job = {
     resolveActivity: {
       seq,
       isLocal: true,
-      result: { backoff: { attempt, backoffDuration: timestamp(ms), originalScheduleTime: timestamp(77_000) } },
+      result: {
+        backoff: { attempt, backoffDuration: timestamp(ms), originalScheduleTime: timestamp(77_000) },
+      },
     },
   }),
   signal: (signalName: string, ...args: unknown[]): WorkflowActivationJob => ({
@@ -260,7 +274,8 @@ export const job = {
     resolveRequestCancelExternalWorkflow: { seq, ...(error !== undefined && { failure: failureOf(error) }) },
   }),
   nexusStarted: (seq: number, operationToken?: string): WorkflowActivationJob => ({
-    resolveNexusOperationStart: operationToken === undefined ? { seq, startedSync: true } : { seq, operationToken },
+    resolveNexusOperationStart:
+      operationToken === undefined ? { seq, startedSync: true } : { seq, operationToken },
   }),
   nexusNotStarted: (seq: number, error: unknown): WorkflowActivationJob => ({
     resolveNexusOperationStart: { seq, failed: failureOf(error) },
