@@ -16,7 +16,11 @@ it('fails the task of an endless loop within the deadline while 20 other workflo
     );
     const results = await Promise.all(others.map((handle) => handle.result()));
     expect(results.map((result: any) => result.sum)).toEqual(Array.from({ length: 20 }, (_, i) => 2 * i + 1));
-    await until(async () => (await eventsOfType(stuck, 'WorkflowTaskFailed')).length > 0, 'the task has failed', 15_000);
+    await until(
+      async () => (await eventsOfType(stuck, 'WorkflowTaskFailed')).length > 0,
+      'the task has failed',
+      15_000,
+    );
     const [failed] = await eventsOfType(stuck, 'WorkflowTaskFailed');
     const { message } = failed!.workflowTaskFailedEventAttributes!.failure!;
     expect(message).toContain('neverYields');
@@ -28,16 +32,23 @@ it('fails the task of an endless loop within the deadline while 20 other workflo
   });
 });
 
-it.each([true, false])('keeps module state and globals of runs apart (reuseV8Context: %s)', async (reuseV8Context) => {
-  const worker = await h.worker({ workflowsPath, reuseV8Context, activities: { note: async (n: number) => n } });
-  await worker.runUntil(async () => {
-    const results = await Promise.all(Array.from({ length: 5 }, (_, i) => h.execute(worker, 'quiet', [i])));
-    for (const [i, result] of results.entries()) {
-      expect(result).toEqual({ sum: 2 * i + 1, seen: 1, after: 1, mark: 1 });
-    }
-    expect(await h.execute(worker, 'escapes')).toEqual([]);
-  });
-});
+it.each([true, false])(
+  'keeps module state and globals of runs apart (reuseV8Context: %s)',
+  async (reuseV8Context) => {
+    const worker = await h.worker({
+      workflowsPath,
+      reuseV8Context,
+      activities: { note: async (n: number) => n },
+    });
+    await worker.runUntil(async () => {
+      const results = await Promise.all(Array.from({ length: 5 }, (_, i) => h.execute(worker, 'quiet', [i])));
+      for (const [i, result] of results.entries()) {
+        expect(result).toEqual({ sum: 2 * i + 1, seen: 1, after: 1, mark: 1 });
+      }
+      expect(await h.execute(worker, 'escapes')).toEqual([]);
+    });
+  },
+);
 
 it('survives a workflow that uses up its lane’s heap', async () => {
   const worker = await h.worker({ workflowsPath, activities: { note: async (n: number) => n } });
@@ -55,7 +66,11 @@ it('survives a workflow that uses up its lane’s heap', async () => {
 });
 
 it('runs workflows on the main thread in debug mode, without a deadline', async () => {
-  const worker = await h.worker({ workflowsPath, debugMode: true, activities: { note: async (n: number) => n } });
+  const worker = await h.worker({
+    workflowsPath,
+    debugMode: true,
+    activities: { note: async (n: number) => n },
+  });
   await worker.runUntil(async () => {
     expect(await h.execute(worker, 'quiet', [3])).toMatchObject({ sum: 7 });
   });

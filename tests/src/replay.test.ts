@@ -1,8 +1,8 @@
 /** Histories recorded on a real server, replayed without one. */
 import { join } from 'node:path';
+import { hasCode } from '@perdure/common';
 import { historyToJSON } from '@perdure/common/lib/proto-utils';
 import type { History } from '@perdure/proto/temporal/api/history/v1/message';
-import { hasCode } from '@perdure/common';
 import { bundleWorkflowCode, type InjectedSinks, ReplayError, Worker } from '@perdure/worker';
 import { DeterminismViolationError } from '@perdure/workflow';
 import { harness, rejection, workflowsDir } from './support/harness';
@@ -13,7 +13,10 @@ let history: History;
 let workflowId: string;
 
 beforeAll(async () => {
-  const worker = await h.worker({ workflowsPath, activities: { step: async (name: string) => `did ${name}` } });
+  const worker = await h.worker({
+    workflowsPath,
+    activities: { step: async (name: string) => `did ${name}` },
+  });
   await worker.runUntil(async () => {
     const handle = await h.start(worker, 'replayed', ['x']);
     expect(await handle.result()).toBe('did x 1, did x 2');
@@ -43,7 +46,11 @@ it('replays with a fresh context for each run, too', async () => {
 
 it('names event, command and source line when the code has changed', async () => {
   const error = await rejection(
-    Worker.runReplayHistory({ workflowsPath: join(workflowsDir, 'replayed-changed.ts') }, history, workflowId),
+    Worker.runReplayHistory(
+      { workflowsPath: join(workflowsDir, 'replayed-changed.ts') },
+      history,
+      workflowId,
+    ),
   );
   expect(error).toBeInstanceOf(DeterminismViolationError);
   expect(error.message).toMatch(/ActivityTaskScheduled/);

@@ -85,8 +85,16 @@ it('runs updates, rejects those that the validator refuses, without a trace in t
 it('starts a workflow with a signal, and signals the one that runs the second time', async () => {
   const workflowId = `sws-${Date.now()}`;
   const options = { taskQueue: worker.options.taskQueue, workflowId, args: [100] as [number] };
-  const handle = await h.client.workflow.signalWithStart('counter', { ...options, signal: 'add', signalArgs: [1] });
-  const again = await h.client.workflow.signalWithStart('counter', { ...options, signal: 'add', signalArgs: [2] });
+  const handle = await h.client.workflow.signalWithStart('counter', {
+    ...options,
+    signal: 'add',
+    signalArgs: [1],
+  });
+  const again = await h.client.workflow.signalWithStart('counter', {
+    ...options,
+    signal: 'add',
+    signalArgs: [2],
+  });
   expect(again.signaledRunId).toBe(handle.signaledRunId);
   await handle.signal('finish');
   expect(await handle.result()).toBe(103);
@@ -212,7 +220,12 @@ it('fails with what the workflow threw', async () => {
   const error = await rejection(handle.result());
   expect(error).toBeInstanceOf(WorkflowFailedError);
   expect(error.cause).toBeInstanceOf(ApplicationFailure);
-  expect(error.cause).toMatchObject({ message: 'on purpose', type: 'OnPurpose', nonRetryable: true, details: ['detail'] });
+  expect(error.cause).toMatchObject({
+    message: 'on purpose',
+    type: 'OnPurpose',
+    nonRetryable: true,
+    details: ['detail'],
+  });
 });
 
 it('keeps a workflow with a bug open: its task fails, with the line of the source, until the code is mended', async () => {
@@ -239,4 +252,5 @@ it('finds no workflow that is not there', async () => {
   expect(hasCode(error, 'WORKFLOW_EXECUTION_NOT_FOUND')).toBe(true);
 });
 
-const failedTasks = (handle: Parameters<typeof eventsOfType>[0]) => eventsOfType(handle, 'WorkflowTaskFailed');
+const failedTasks = (handle: Parameters<typeof eventsOfType>[0]) =>
+  eventsOfType(handle, 'WorkflowTaskFailed');

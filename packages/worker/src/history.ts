@@ -1,5 +1,6 @@
 /** Histories in every form that `runReplayHistory` takes. */
-import { History } from '@perdure/proto/temporal/api/history/v1/message';
+import { historyFromJSON } from '@perdure/common/lib/proto-utils';
+import type { History } from '@perdure/proto/temporal/api/history/v1/message';
 import { ReplayError } from './errors';
 
 /**
@@ -25,7 +26,7 @@ export function toHistory(given: unknown): History {
   }
   if (isMessage(events[0])) return value as History;
   try {
-    return History.fromJSON(value);
+    return historyFromJSON(value);
   } catch (error) {
     throw new ReplayError(
       `the history cannot be read: ${error instanceof Error ? error.message : String(error)}`,

@@ -21,10 +21,12 @@ import { loadConverters } from './data-converter';
 import { ReplayError, WorkerFatalError } from './errors';
 import { toHistory } from './history';
 import { workerOptionsMessage } from './native-options';
+import type { IssuedCommand } from './nondeterminism';
+import { explainDifference } from './nondeterminism';
 import { Runtime } from './runtime';
 import type { CompiledWorkerOptions, ReplayWorkerOptions } from './worker-options';
 import { compileReplayWorkerOptions, defaultLaneCount } from './worker-options';
-import type { HostedWorker } from './workflow-host';
+import type { CommandListener, HostedWorker, LoadedBundle } from './workflow-host';
 
 /** Histories to replay. */
 export type ReplayHistoriesIterable = AsyncIterable<HistoryAndWorkflowId> | Iterable<HistoryAndWorkflowId>;
@@ -66,6 +68,7 @@ interface Outstanding {
   readonly workflowId: string;
   /** Empty: the history names none, and the hub makes one up. */
   readonly runId: string;
+  readonly history: History;
 }
 
 class Replayer {
@@ -76,8 +79,13 @@ class Replayer {
       configured = (await plugin.configureReplayWorker?.(configured)) ?? configured;
     }
     const compiled = compileReplayWorkerOptions(configured, runtime.logger);
-    const replayer = new Replayer(runtime, compiled);
-    runtime.acquire(replayer);
+    const bundle = await loadBundle(compiled, runtime.logger);
+    if (bundle === undefined) throw new ReplayError('no plugin has set workflowsPath or workflowBundle');
+    return Replayer.#opened(new Replayer(runtime, compiled, bundle));
+  }
+
+  static async #opened(replayer: Replayer): Promise<Replayer> {
+    replayer.runtime.acquire(replayer);
     try {
       await replayer.#open();
       return replayer;
@@ -101,6 +109,8 @@ class Replayer {
   private constructor(
     private readonly runtime: Runtime,
     private readonly options: CompiledWorkerOptions,
+    private readonly bundle: LoadedBundle,
+    private readonly onCommand?: CommandListener,
   ) {
     this.#drained = new Promise((resolve) => {
       this.#resolveDrained = resolve;
@@ -108,9 +118,7 @@ class Replayer {
   }
 
   async #open(): Promise<void> {
-    const { options, runtime } = this;
-    const bundle = await loadBundle(options, runtime.logger);
-    if (bundle === undefined) throw new ReplayError('no plugin has set workflowsPath or workflowBundle');
+    const { options, runtime, bundle } = this;
     const native = loadNative();
     const { payloadCodecs } = loadConverters(options.dataConverter);
     const message = workerOptionsMessage(options, {
@@ -132,8 +140,12 @@ class Replayer {
         native.codecComplete(handle, response),
       );
     }
-    this.#hosted = await runtime.workflows.add(native.workerNumber(handle), options, bundle, (lanes) =>
-      native.workerSetLanes(handle, lanes),
+    this.#hosted = await runtime.workflows.add(
+      native.workerNumber(handle),
+      options,
+      bundle,
+      (lanes) => native.workerSetLanes(handle, lanes),
+      this.onCommand,
     );
     native.workerStart(handle, this.#hosted.lanes);
     this.#started = true;
@@ -181,11 +193,11 @@ class Replayer {
 
   async #feed(histories: ReplayHistoriesIterable): Promise<void> {
     for await (const { workflowId, history } of iterate(histories)) {
-      let entry: Outstanding = { workflowId, runId: '' };
+      let entry: Outstanding = { workflowId, runId: '', history: {} };
       try {
         const message = toHistory(history);
         const started = message.events?.[0]?.workflowExecutionStartedEventAttributes;
-        entry = { workflowId, runId: started?.originalExecutionRunId ?? '' };
+        entry = { workflowId, runId: started?.originalExecutionRunId ?? '', history: message };
         if (this.#fatal !== undefined) throw this.#fatal;
         this.#outstanding.push(entry);
         await loadNative().replayFeed(
@@ -193,7 +205,7 @@ class Replayer {
           ReplayHistory.encode({ workflowId, history: History.encode(message).finish() }).finish(),
         );
       } catch (error) {
-        this.#end(entry, { ...entry, error: asReplayError(error) }); // Y1
+        this.#end(entry, asReplayError(error)); // Y1
       }
     }
   }
@@ -212,8 +224,7 @@ class Replayer {
         fatal.message || 'the replay worker failed',
         fatal.code || 'CORE_UNKNOWN',
       );
-      for (const entry of [...this.#outstanding])
-        this.#end(entry, { ...entry, error: asReplayError(this.#fatal) });
+      for (const entry of [...this.#outstanding]) this.#end(entry, asReplayError(this.#fatal));
       this.#resolveDrained();
     }
     if (pollerDrained !== undefined) this.#resolveDrained();
@@ -226,18 +237,49 @@ class Replayer {
         candidate.workflowId === workflowId && (candidate.runId === runId || candidate.runId === ''),
     );
     if (entry === undefined) return;
-    const error = failure
-      ? nondeterminism
-        ? new DeterminismViolationError(failure)
-        : new ReplayError(failure)
-      : undefined;
-    this.#end(entry, { workflowId, runId, ...(error && { error }) });
+    if (!failure) this.#end(entry, undefined, runId);
+    else if (!nondeterminism) this.#end(entry, new ReplayError(failure), runId);
+    else void this.#explained(entry, failure).then((error) => this.#end(entry, error, runId));
   }
 
-  #end(entry: Outstanding, result: ReplayResult): void {
+  /** Never rejects. */
+  async #explained(entry: Outstanding, failure: string): Promise<DeterminismViolationError> {
+    let difference: string | undefined;
+    if (this.onCommand === undefined) {
+      try {
+        difference = explainDifference(entry.history, await this.#commandsOf(entry));
+      } catch (error) {
+        this.runtime.logger.debug('The commands of a replay could not be traced', { error });
+      }
+    }
+    return new DeterminismViolationError(difference === undefined ? failure : `${failure}\n${difference}`);
+  }
+
+  /** Replays once more, slowly, to learn where each command comes from. */
+  async #commandsOf({ workflowId, history }: Outstanding): Promise<IssuedCommand[]> {
+    const commands: IssuedCommand[] = [];
+    const tracer = await Replayer.#opened(
+      new Replayer(
+        this.runtime,
+        { ...this.options, workflowThreadPoolSize: undefined, sinks: {} },
+        this.bundle,
+        (_, command) => {
+          commands.push(command);
+        },
+      ),
+    );
+    try {
+      for await (const _ of tracer.replay([{ workflowId, history }])) await tracer.#hosted?.caughtUp();
+    } finally {
+      await tracer.close();
+    }
+    return commands;
+  }
+
+  #end(entry: Outstanding, error: ReplayResult['error'], runId = entry.runId): void {
     const index = this.#outstanding.indexOf(entry);
     if (index >= 0) this.#outstanding.splice(index, 1);
-    this.#done.push(result);
+    this.#done.push({ workflowId: entry.workflowId, runId, ...(error && { error }) });
     this.#wake();
   }
 }

@@ -13,6 +13,7 @@ import { loadNative } from '@perdure/core';
 import { LaneLost } from '@perdure/proto/perdure/core/v1/exchange';
 import type { BundleSource, LaneLostReport, LanePool, LaneWarning } from '@perdure/sandbox';
 import type { SinkCallRecord } from '@perdure/workflow/runtime';
+import type { IssuedCommand } from './nondeterminism';
 import { replayingSinks, SinkDispatcher } from './sinks';
 import type { CompiledWorkerOptions } from './worker-options';
 import { defaultLaneCount } from './worker-options';
@@ -29,12 +30,20 @@ export interface HostedWorker {
   readonly lanes: readonly number[];
   /** Activations that lanes work on at this moment. */
   readonly inFlightActivations: number;
+  /** Resolves once all sink calls that lanes have made so far have arrived: lanes answer in order. */
+  caughtUp(): Promise<void>;
   /** Takes the worker and its runs off the lanes. Idempotent. */
   remove(): Promise<void>;
 }
 
+/** Gets each command as workflow code issues it. */
+export type CommandListener = (runId: string, command: IssuedCommand) => void;
+
+const COMMANDS_SINK = '__perdure_commands';
+
 interface Guest {
   readonly worker: number;
+  readonly onCommand: CommandListener | undefined;
   readonly pools: readonly LanePool[];
   readonly sinks: SinkDispatcher;
   readonly setLanes: (lanes: readonly number[]) => void;
@@ -50,6 +59,7 @@ export class WorkflowHost {
   /**
    * Makes a worker's workflows runnable.
    * @param setLanes called whenever the set of its lanes has changed
+   * @param onCommand given, each command is reported with its stack; that is slow
    * @throws errors of the sandbox: the bundle cannot be used, a lane cannot start
    */
   async add(
@@ -57,6 +67,7 @@ export class WorkflowHost {
     options: CompiledWorkerOptions,
     bundle: LoadedBundle,
     setLanes: (lanes: readonly number[]) => void,
+    onCommand?: CommandListener,
   ): Promise<HostedWorker> {
     const stayAlive = setInterval(() => undefined, 2 ** 30); // V3
     try {
@@ -71,10 +82,11 @@ export class WorkflowHost {
         buildId: options.workerDeploymentOptions?.version.buildId ?? options.buildId ?? bundle.buildId,
         replayingSinks: replayingSinks(options.sinks),
         showStackTraceSources: options.showStackTraceSources,
+        traceCommands: onCommand !== undefined,
         workflowFailureErrorTypes: options.workflowFailureErrorTypes,
       };
       const sinks = new SinkDispatcher(options.sinks, this.logger, options.taskQueue);
-      const guest: Guest = { worker, pools, sinks, setLanes };
+      const guest: Guest = { worker, onCommand, pools, sinks, setLanes };
       this.#guests.set(worker, guest);
       const isolation = options.reuseV8Context ? 'realm' : 'context';
       try {
@@ -90,6 +102,7 @@ export class WorkflowHost {
         get inFlightActivations() {
           return pools.flatMap((pool) => pool.running).filter((run) => run.worker === worker).length;
         },
+        caughtUp: async () => void (await Promise.all(pools.map((pool) => pool.stats()))),
         remove: async () => this.#remove(guest),
       };
     } finally {
@@ -142,7 +155,14 @@ export class WorkflowHost {
   }
 
   #onSinkCalls(calls: readonly SinkCallRecord[]): void {
-    for (const call of calls) this.#guests.get(call.worker)?.sinks.call(call);
+    for (const call of calls) {
+      const guest = this.#guests.get(call.worker);
+      if (call.sink !== COMMANDS_SINK) guest?.sinks.call(call);
+      else {
+        const [kind, type, stack] = call.args as [string, string, string];
+        guest?.onCommand?.(call.runId, { kind, type, stack });
+      }
+    }
   }
 
   /** V2 */

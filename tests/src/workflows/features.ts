@@ -16,8 +16,8 @@ import {
   patched,
   proxyActivities,
   proxySinks,
-  setHandler,
   type Sinks,
+  setHandler,
   sleep,
   startChild,
   upsertMemo,
@@ -35,7 +35,9 @@ export async function timers(): Promise<string[]> {
     order.push(name);
   };
   const cancelled = new CancellationScope();
-  const never = cancelled.run(() => sleep('1 hour')).catch((error) => order.push(`cancelled ${isCancellation(error)}`));
+  const never = cancelled
+    .run(() => sleep('1 hour'))
+    .catch((error) => order.push(`cancelled ${isCancellation(error)}`));
   await Promise.all([later('second', 1500), later('first', 500)]);
   setTimeout(() => order.push('setTimeout'), 10);
   await sleep(20);
@@ -123,7 +125,10 @@ export async function continues(n: number): Promise<string> {
 
 export async function parent(): Promise<unknown> {
   const result = await executeChild(child, { args: ['one'] });
-  const handle = await startChild(child, { args: ['wait'], workflowId: `${workflowInfo().workflowId}-child` });
+  const handle = await startChild(child, {
+    args: ['wait'],
+    workflowId: `${workflowInfo().workflowId}-child`,
+  });
   await handle.signal('release');
   const second = await handle.result();
   let failure: unknown;
