@@ -1,7 +1,8 @@
 /**
  * `condition`: waiting for a predicate over the workflow's state.
  *
- * Q1  Predicates are asked after each drain, in the order in which they began to wait, until none unblocks.
+ * Q1  Predicates are asked in the order in which they began to wait, again and again until none unblocks; when,
+ *     activation.ts says.
  * Q2  A predicate that throws rejects its own promise only.
  * Q3  With a timeout the timer is started whether or not the predicate holds, and cancelled once it does:
  *     histories have it so.
@@ -68,25 +69,31 @@ export class BlockedCondition implements CancelListener {
   }
 }
 
-/** Asks every predicate once (Q1). @returns how many no longer wait */
+/** Asks all predicates until none unblocks (Q1). @returns how many no longer wait */
 export function unblockConditions(run: Run): number {
   const conditions = run.conditions;
   if (conditions === undefined || conditions.size === 0) return 0;
   let unblocked = 0;
-  for (const blocked of [...conditions]) {
-    let holds = false;
-    let failure: { error: unknown } | undefined;
-    try {
-      holds = !!blocked.fn();
-    } catch (error) {
-      failure = { error }; // Q2
+  for (let before = -1; before !== unblocked; ) {
+    before = unblocked;
+    // Deleting while iterating a Set is well defined, and so is what predicates add.
+    for (const blocked of conditions) {
+      if (settled(blocked)) {
+        conditions.delete(blocked);
+        unblocked++;
+      }
     }
-    if (!holds && failure === undefined) continue;
-    conditions.delete(blocked);
-    blocked.scope.unlisten(blocked);
-    if (failure === undefined) blocked.resolve(undefined);
-    else blocked.reject(failure.error);
-    unblocked++;
   }
   return unblocked;
+}
+
+function settled(blocked: BlockedCondition): boolean {
+  try {
+    if (!blocked.fn()) return false;
+    blocked.resolve(undefined);
+  } catch (error) {
+    blocked.reject(error); // Q2
+  }
+  blocked.scope.unlisten(blocked);
+  return true;
 }

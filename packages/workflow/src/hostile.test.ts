@@ -145,7 +145,6 @@ describe('a workflow function that returns', () => {
   });
 
   it('a thenable ends as the thenable says, and no later', async () => {
-    // biome-ignore lint/suspicious/noThenProperty: that is the point
     const ok = { then: (resolve: (v: unknown) => void) => resolve('done') };
     expect(await scenario(() => ok).commands([job.start()])).toEqual([
       { completeWorkflowExecution: { result: 'done' } },

@@ -5,8 +5,10 @@
  * N1  The main stream is Baagøe's Alea seeded with the eight bytes of the run's randomness seed, most significant
  *     first: the stream that histories of TypeScript workflows were made with, so that ids drawn from it match.
  * N2  Drawing in a query handler or an update validator leaves the stream as it was.
- * N3  A named stream depends on the seed and its name only, not on when it was first asked for.
+ * N3  A named stream depends on the seed and its name only, not on when it was first asked for: it is seeded with
+ *     STREAM_PREFIX, then the run's seed and the name in UTF-8, each after its length in four bytes.
  */
+import { encode } from '@perdure/common/lib/encoding';
 import type Long from 'long';
 import { currentContext, requireHost, withContext } from './async-context';
 import { currentRun, type Run, requireRun } from './runtime/run';
@@ -80,6 +82,12 @@ function mainStream(run: Run): Alea {
   return run.random;
 }
 
+const STREAM_PREFIX = encode('temporal-workflow-random-stream-v1');
+
+function lengthBytes({ length }: ArrayLike<number>): number[] {
+  return [length >>> 24, (length >>> 16) & 0xff, (length >>> 8) & 0xff, length & 0xff];
+}
+
 /** Applies an UpdateRandomSeed job: the run was reset. */
 export function updateRandomSeed(run: Run, seed: Long): void {
   run.init.randomnessSeed = seed;
@@ -122,9 +130,9 @@ class Stream implements WorkflowRandomStream {
     run.namedStreams ??= new Map();
     let alea = run.namedStreams.get(name);
     if (alea === undefined) {
-      const codes = seedBytes(run.init.randomnessSeed as Long);
-      for (let i = 0; i < name.length; i++) codes.push(name.charCodeAt(i)); // N3
-      alea = Alea.seeded(codes);
+      const seed = seedBytes(run.init.randomnessSeed as Long);
+      const bytes = encode(name);
+      alea = Alea.seeded([...STREAM_PREFIX, ...lengthBytes(seed), ...seed, ...lengthBytes(bytes), ...bytes]); // N3
       run.namedStreams.set(name, alea);
     }
     return alea;

@@ -234,7 +234,7 @@ describe('signals in histories without single batches', () => {
   it('are applied with everything else otherwise, and the flag is recorded', async () => {
     const s = scenario(workflow);
     await s.commands([job.start()]);
-    const outcome = await s.activate([job.signal('add', 1), job.fireTimer(1)]);
+    const outcome = await s.activate([job.fireTimer(1), job.signal('add', 1)]);
     expect(outcome.commands).toEqual([{ completeWorkflowExecution: { result: ['timer', 'condition'] } }]);
     expect(outcome.flags).toContain(2);
   });
@@ -243,7 +243,7 @@ describe('signals in histories without single batches', () => {
     const s = scenario(workflow);
     const facts = { isReplaying: true, flags: [2] };
     await s.commands([job.start()], facts);
-    expect(await s.commands([job.signal('add', 1), job.fireTimer(1)], facts)).toEqual([
+    expect(await s.commands([job.fireTimer(1), job.signal('add', 1)], facts)).toEqual([
       { completeWorkflowExecution: { result: ['timer', 'condition'] } },
     ]);
   });

@@ -6,7 +6,8 @@
  *     else as the core ordered them, and last the workflow function itself if the run starts: so messages that
  *     come with the start find no handler yet and wait for it.
  * J2  All jobs are one batch, unless an old history was made with signals in a batch of their own.
- * J3  After each drain conditions are asked again, until none unblocks; then the next batch follows.
+ * J3  Conditions are asked after each job, before any promise goes on, and again after each drain, until none
+ *     unblocks; then the next batch follows. Histories depend on both.
  * J4  Queries come alone, change nothing, and ask no condition.
  */
 
@@ -155,15 +156,7 @@ function inBatches(run: Run, jobs: readonly WorkflowActivationJob[]): WorkflowAc
 function applyJobs(run: Run, jobs: readonly WorkflowActivationJob[]): void {
   for (const job of jobs) {
     applyJob(run, job);
-    // Histories made before jobs were one batch have had conditions asked after each job.
-    if (
-      run.replaying &&
-      jobs.length > 1 &&
-      job.queryWorkflow === undefined &&
-      !hasFlag(run, SdkFlag.SingleBatch)
-    ) {
-      unblockConditions(run);
-    }
+    if (job.queryWorkflow === undefined) unblockConditions(run); // J3
   }
 }
 
