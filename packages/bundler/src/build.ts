@@ -9,6 +9,7 @@
 
 import { SourceMap } from 'node:module';
 import * as path from 'node:path';
+import * as vm from 'node:vm';
 import { HOST_MODULES } from '@perdure/common/bundle';
 import type { OutputChunk, PartialResolvedId, Plugin, PluginContext, RollupBuild, RollupLog } from 'rollup';
 import { type AssembledBundle, assembleBundle, type BundleEntry } from './assemble';
@@ -162,6 +163,8 @@ class Build {
       for (const refusal of assembled.refusals) {
         this.problems.push(refusedConstruct(refusal));
       }
+      this.throwProblems();
+      this.checkSyntax(assembled);
       this.throwProblems();
       return {
         ...assembled,
@@ -662,6 +665,36 @@ class Build {
       [{ message: error.message, file, line: error.loc?.line, column: error.loc?.column }],
       { cause: error },
     );
+  }
+
+  /** Rollup reads more than every Node.js does: what it let through must also compile here. */
+  private checkSyntax({ script, sourceMap }: AssembledBundle): void {
+    try {
+      new vm.Script(script, { filename: 'bundle.js' });
+    } catch (error) {
+      const { message, stack = '' } = error as Error;
+      // The stack opens with the place: "bundle.js:12", the line, and a marker under it.
+      const [place = '', , marker = ''] = stack.split('\n');
+      const entry = new SourceMap(JSON.parse(sourceMap)).findEntry(
+        Number(/:(\d+)$/.exec(place)?.[1] ?? 1) - 1,
+        Math.max(0, marker.indexOf('^')),
+      ) as { originalSource?: string; originalLine?: number; originalColumn?: number };
+      const file = entry.originalSource;
+      const line = (entry.originalLine ?? 0) + 1;
+      const column = (entry.originalColumn ?? 0) + 1;
+      const source = file === undefined ? undefined : this.inputs.readIfFile(file);
+      const isDecorator = source
+        ?.split('\n')
+        [line - 1]?.slice(column - 1)
+        .startsWith('@');
+      this.problems.push({
+        code: 'BUNDLE_SYNTAX_INVALID',
+        message: `Node.js ${process.version} cannot read this: ${message}`,
+        ...(file !== undefined && { file, line, column, importer: file }),
+        ...(source !== undefined && { codeFrame: makeCodeFrame(source, line, column) }),
+        ...(isDecorator && { hint: 'set "experimentalDecorators" in the tsconfig.json of this file' }),
+      });
+    }
   }
 
   /** Position in the source of a position (both from 1) in a transformed module. */

@@ -462,6 +462,23 @@ describe('CommonJS and JSON', () => {
     expect(await realm.newRun().workflow('main')()).toBe(2);
   });
 
+  it('gives host modules to compiled workflows as they are', async () => {
+    const { realm } = await bundleProject(
+      {
+        'workflows.js': `
+          'use strict';
+          Object.defineProperty(exports, '__esModule', { value: true });
+          exports.main = main;
+          const wf = require('@perdure/workflow');
+          const { sleep } = require('@perdure/workflow');
+          const util_1 = require('util');
+          async function main() { return [await (0, wf.sleep)(1), sleep === wf.sleep, typeof util_1.TextEncoder]; }`,
+      },
+      { hostModules: { '@perdure/workflow': { __esModule: true, sleep: async (ms: number) => ms } } },
+    );
+    expect(await realm.newRun().workflow('main')()).toEqual([1, true, 'function']);
+  });
+
   it('lets types of a compiled file of re-exports pay for their own imports only', async () => {
     const barrel = `"use strict";
 var __createBinding = (this && this.__createBinding) || (Object.create ? (function(o, m, k, k2) {
@@ -632,6 +649,22 @@ describe('what cannot be bundled', () => {
     });
     expect(script.code).toBe('BUNDLE_SYNTAX_INVALID');
     expect(script.problems[0]).toMatchObject({ line: 2 });
+  });
+
+  it('is syntax that this Node.js does not have, with the tsconfig option that would help', async () => {
+    const error = await bundleFailure({
+      'workflows.ts': `function d(v: any, c: any) { return v; }\nexport class A {\n  @d m() {}\n}\nexport async function main() { return new A(); }`,
+    });
+    expect(error.code).toBe('BUNDLE_SYNTAX_INVALID');
+    expect(error.problems[0]).toMatchObject({ line: 3, column: 3 });
+    expect(error.hint).toContain('experimentalDecorators');
+  });
+
+  it('is a comment of HTML, by which a script reads other code than a module', async () => {
+    const error = await bundleFailure({
+      'workflows.js': `export async function main(x, y) { return x <!-- y; /*\nimport('x') */ y; }`,
+    });
+    expect(error.code).toBe('BUNDLE_SYNTAX_INVALID');
   });
 
   it('is a missing module, interceptors export, or file', async () => {

@@ -38,33 +38,40 @@ export function cutChunks(
   for (const [entry, sequence] of sequences)
     positions.set(entry, new Map(sequence.map((id, index) => [id, index])));
 
-  const names = new Map<string, string>();
-  let count = 0;
-  for (const [key, users] of usersOf) {
-    const first = sequences.get(users[0]!);
-    if (first === undefined) continue;
-    let previous: string | undefined;
-    let name = '';
-    for (const id of first) {
-      if (groupOf.get(id) !== key) continue;
-      const stay = previous !== undefined && users.every((entry) => areTogether(entry, previous!, id, key));
-      if (!stay) name = `c${count++}`;
-      names.set(id, name);
-      previous = id;
+  // Begin with the groups as they are and cut until no entry finds a foreign module inside a piece. A cut can make
+  // modules of the same group foreign to each other, so one pass is not enough; every pass makes pieces smaller.
+  let pieceOf: ReadonlyMap<string, string> = groupOf;
+  for (;;) {
+    const next = new Map<string, string>();
+    let count = 0;
+    for (const [key, users] of usersOf) {
+      let previous: string | undefined;
+      for (const id of sequences.get(users[0]!) ?? []) {
+        if (groupOf.get(id) !== key) continue;
+        const stays =
+          previous !== undefined &&
+          pieceOf.get(previous) === pieceOf.get(id) &&
+          users.every((entry) => areTogether(entry, previous!, id));
+        next.set(id, stays ? next.get(previous!)! : `c${count++}`);
+        previous = id;
+      }
     }
+    const isStable = new Set(next.values()).size === new Set(pieceOf.values()).size;
+    pieceOf = next;
+    if (isStable) return next;
   }
-  return names;
 
-  /** Nothing with effects of another group comes between two modules when this entry is evaluated. */
-  function areTogether(entry: string, one: string, two: string, key: string): boolean {
+  /** Nothing with effects of another piece comes between two modules when this entry is evaluated. */
+  function areTogether(entry: string, one: string, two: string): boolean {
     const position = positions.get(entry);
     const from = position?.get(one);
     const to = position?.get(two);
     if (from === undefined || to === undefined || from > to) return false;
+    const piece = pieceOf.get(one);
     const sequence = sequences.get(entry)!;
     for (let at = from + 1; at < to; at++) {
-      const group = groupOf.get(sequence[at]!);
-      if (group !== undefined && group !== key && hasEffects(sequence[at]!)) return false;
+      const other = pieceOf.get(sequence[at]!);
+      if (other !== undefined && other !== piece && hasEffects(sequence[at]!)) return false;
     }
     return true;
   }
