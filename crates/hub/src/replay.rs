@@ -6,6 +6,8 @@
 //! Y1  Two histories with the same run id are never in the core at the same time: the second waits until the first
 //!     has been evicted.
 //! Y2  Every history that was taken in ends in exactly one ReplayResult.
+//! Y3  The end of the feed is told to the core only when it has let go of the last history: it would stop at once,
+//!     with a history half way in.
 
 use crate::error::{HubError, decode};
 use crate::proto::{ReplayHistory, ReplayResult};
@@ -76,7 +78,11 @@ impl Replay {
         stream::unfold(self.clone(), move |replay| async move {
             let fed = {
                 let mut receiver = replay.receiver.lock().await;
-                let fed = receiver.recv().await?;
+                let Some(fed) = receiver.recv().await else {
+                    drop(receiver);
+                    replay.empty(shard).await;
+                    return None;
+                };
                 loop {
                     // Y1
                     let left = replay.left.notified();
@@ -118,7 +124,7 @@ impl Replay {
             number: run.number,
             workflow_id: run.workflow_id.clone(),
             run_id: run_id.to_owned(),
-            failure,
+            failure: readable(&failure),
             nondeterminism,
         })
     }
@@ -141,6 +147,17 @@ impl Replay {
                 nondeterminism: false,
             })
             .collect()
+    }
+
+    /// Y3
+    async fn empty(&self, shard: usize) {
+        loop {
+            let left = self.left.notified();
+            if self.running().values().all(|run| run.shard != shard) {
+                return;
+            }
+            left.await;
+        }
     }
 
     fn enter(&self, fed: &Fed, shard: usize) -> bool {
@@ -200,6 +217,28 @@ impl Replay {
     }
 }
 
+/// The core puts the debug form of a whole failure around its text; the text alone names event and command.
+fn readable(message: &str) -> String {
+    let Some((_, rest)) = message.split_once("Failure { message: \"") else {
+        return message.to_owned();
+    };
+    let mut text = String::new();
+    let mut letters = rest.chars();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '"' => return text,
+            '\\' => match letters.next() {
+                Some('n') => text.push('\n'),
+                Some('t') => text.push('\t'),
+                Some(other) => text.push(other),
+                None => break,
+            },
+            other => text.push(other),
+        }
+    }
+    message.to_owned()
+}
+
 /// A started workflow task is followed by its end, or by nothing.
 fn check_tasks(history: &History) -> Result<(), String> {
     let mut tasks = 0;
@@ -232,4 +271,102 @@ fn check_tasks(history: &History) -> Result<(), String> {
         return Err("it has no workflow task that was started".to_owned());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prost::Message;
+    use temporalio_common::protos::temporal::api::common::v1::WorkflowType;
+    use temporalio_common::protos::temporal::api::history::v1::{
+        HistoryEvent, WorkflowExecutionStartedEventAttributes,
+    };
+
+    fn history(types: &[EventType]) -> Vec<u8> {
+        let events = (1..)
+            .zip(types)
+            .map(|(event_id, event_type)| HistoryEvent {
+                event_id,
+                event_type: *event_type as i32,
+                attributes: (*event_type == EventType::WorkflowExecutionStarted).then(|| {
+                    Attributes::WorkflowExecutionStartedEventAttributes(
+                        WorkflowExecutionStartedEventAttributes {
+                            workflow_type: Some(WorkflowType { name: "w".into() }),
+                            ..Default::default()
+                        },
+                    )
+                }),
+                ..Default::default()
+            })
+            .collect();
+        ReplayHistory {
+            workflow_id: "id".into(),
+            history: History { events }.encode_to_vec(),
+        }
+        .encode_to_vec()
+    }
+
+    fn refusal(types: &[EventType]) -> String {
+        match Replay::new().check(&history(types)) {
+            Err(error) => format!("{}: {error}", error.code()),
+            Ok(_) => "taken".to_owned(),
+        }
+    }
+
+    #[test]
+    fn histories_that_the_core_would_panic_on_are_refused() {
+        use EventType::{WorkflowExecutionStarted, WorkflowTaskScheduled, WorkflowTaskStarted};
+        let start = "CORE_HISTORY_INVALID: the history of workflow \"id\" cannot be replayed: ";
+        for (types, cause) in [
+            (&[][..], "it has no workflow task that was started"),
+            (
+                &[WorkflowExecutionStarted],
+                "it has no workflow task that was started",
+            ),
+            (
+                &[WorkflowTaskStarted],
+                "its first event does not start a workflow",
+            ),
+            (
+                &[
+                    WorkflowExecutionStarted,
+                    WorkflowTaskStarted,
+                    WorkflowTaskScheduled,
+                ],
+                "event 3 (EVENT_TYPE_WORKFLOW_TASK_SCHEDULED) comes where the workflow task started by event 2 \
+                 should end",
+            ),
+        ] {
+            assert_eq!(refusal(types), format!("{start}{cause}"));
+        }
+        assert_eq!(
+            refusal(&[WorkflowExecutionStarted, WorkflowTaskStarted]),
+            "taken"
+        );
+    }
+
+    #[test]
+    fn a_history_without_a_run_id_gets_one_of_its_own() {
+        use EventType::{WorkflowExecutionStarted, WorkflowTaskStarted};
+        let replay = Replay::new();
+        let bytes = history(&[WorkflowExecutionStarted, WorkflowTaskStarted]);
+        let ids: Vec<_> = (0..2)
+            .map(|_| replay.check(&bytes).unwrap().run_id)
+            .collect();
+        assert_ne!(ids[0], ids[1]);
+    }
+
+    #[test]
+    fn the_text_of_a_failure_is_found_in_its_debug_form() {
+        let text = "[TMPRL1100] it says \"no\"\nand \\ more";
+        let failure = temporalio_common::protos::temporal::api::failure::v1::Failure {
+            message: text.into(),
+            ..Default::default()
+        };
+        assert_eq!(
+            readable(&format!("Workflow activation failed: {failure:?}")),
+            text
+        );
+        assert_eq!(readable("plain"), "plain");
+    }
 }

@@ -12,12 +12,22 @@ use std::time::Duration;
 use temporalio_common::telemetry::metrics::TemporalMeter;
 use temporalio_common::telemetry::remove_trace_subscriber_for_current_thread;
 use temporalio_sdk_core::{CoreRuntime, RuntimeOptions, TokioRuntimeBuilder};
-use tokio::runtime::Handle;
+use tokio::runtime::{EnterGuard, Handle};
+use tracing::Dispatch;
+use tracing::dispatcher::set_default;
+use tracing::subscriber::DefaultGuard;
 
 pub struct Runtime {
     core: Mutex<Option<CoreRuntime>>,
     tokio: Handle,
     logs: Arc<LogForwarder>,
+    subscriber: Option<Dispatch>,
+}
+
+/// While it lives, this thread belongs to the runtime: the core may spawn, and what it logs is taken up.
+pub(crate) struct Inside<'a> {
+    _tokio: EnterGuard<'a>,
+    _subscriber: Option<DefaultGuard>,
 }
 
 impl Runtime {
@@ -48,6 +58,7 @@ impl Runtime {
         // The core has made itself this thread's log subscriber: this is JavaScript's thread, which logs otherwise.
         remove_trace_subscriber_for_current_thread();
         let tokio = core.tokio_handle();
+        let subscriber = core.telemetry().trace_subscriber().map(Dispatch::new);
         logs.attach(tokio.clone());
         if let Some(metrics) = &options.metrics {
             let _inside = tokio.enter();
@@ -59,6 +70,7 @@ impl Runtime {
             core: Mutex::new(Some(core)),
             tokio,
             logs,
+            subscriber,
         })
     }
 
@@ -69,6 +81,13 @@ impl Runtime {
 
     pub fn tokio(&self) -> &Handle {
         &self.tokio
+    }
+
+    pub(crate) fn enter(&self) -> Inside<'_> {
+        Inside {
+            _tokio: self.tokio.enter(),
+            _subscriber: self.subscriber.as_ref().map(set_default),
+        }
     }
 
     /// Ends the runtime's threads. Idempotent.

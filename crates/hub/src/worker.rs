@@ -126,7 +126,7 @@ impl Worker {
     ) -> Result<Arc<Self>, HubError> {
         let replay = Replay::new();
         let worker = Self::make(hub, runtime, bytes, tasks, Some(replay.clone()))?;
-        let _inside = worker.runtime.tokio().enter();
+        let _inside = worker.runtime.enter();
         let shards = worker.options.replay_concurrency.max(1) as usize;
         for shard in 0..shards {
             let input = ReplayWorkerInput::new(worker.config.clone(), replay.stream(shard));
@@ -237,7 +237,7 @@ impl Worker {
         let Some(core) = self.any_core() else {
             return Ok(());
         };
-        let _inside = self.runtime.tokio().enter();
+        let _inside = self.runtime.enter();
         if let Some(standing) = connection.now() {
             return core.replace_client(standing).map_err(worker_invalid);
         }
@@ -259,7 +259,7 @@ impl Worker {
         if self.stopping.swap(true, Ordering::AcqRel) {
             return;
         }
-        let _inside = self.runtime.tokio().enter();
+        let _inside = self.runtime.enter();
         self.stop.notify_waiters();
         if let Some(replay) = &self.replay {
             replay.end();
@@ -316,7 +316,7 @@ impl Worker {
     pub fn heartbeat(&self, bytes: &[u8]) -> Result<(), HubError> {
         let heartbeat: ActivityHeartbeat = decode(bytes, "ActivityHeartbeat")?;
         let core = self.core("activity heartbeat")?;
-        let _inside = self.runtime.tokio().enter();
+        let _inside = self.runtime.enter();
         core.record_activity_heartbeat(heartbeat);
         Ok(())
     }
@@ -345,7 +345,7 @@ impl Worker {
 
     pub(crate) fn request_eviction(&self, run_id: &str) {
         if let Ok(core) = self.core_of_run(run_id) {
-            let _inside = self.runtime.tokio().enter();
+            let _inside = self.runtime.enter();
             core.request_workflow_eviction(run_id);
         }
     }
@@ -612,7 +612,7 @@ impl Worker {
         if let Some(core) = cores.first() {
             return Ok(core.clone());
         }
-        let _inside = self.runtime.tokio().enter();
+        let _inside = self.runtime.enter();
         let core = self.runtime.with_core(|runtime| {
             init_worker(runtime, self.config.clone(), connection).map_err(worker_invalid)
         })?;

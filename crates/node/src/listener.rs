@@ -2,6 +2,10 @@
 //!
 //! L1  A listener whose thread is gone is a no-op: no call, no panic.
 //! L2  A listener keeps the process alive only between `hold` and `release`.
+//! L3  Nothing that a listener throws leaves here: while its thread is being terminated every call fails in odd ways,
+//!     and Neon would end the process over it. Listeners catch what they throw themselves (native-errors.ts).
+//! L3  A thread that is ended while its listener runs is no error: nothing can be thrown there any more. The engine
+//!     shows it as an exception without a value, null; an error of the listener itself is thrown on.
 
 use neon::event::Channel;
 use neon::prelude::*;
@@ -42,20 +46,25 @@ pub fn outbox<'cx>(
             let (outbox, listener, take) = (outbox.clone(), listener.clone(), take.clone());
             // L1: an error means that the thread has ended.
             let _ = channel.try_send(move |mut cx| {
-                let Some(outbox) = outbox.upgrade() else {
-                    return Ok(());
-                };
-                let bytes = take(&outbox);
-                if bytes.is_empty() {
-                    return Ok(());
+                if let Some(outbox) = outbox.upgrade()
+                    && tell(&mut cx, &listener, &take(&outbox)).is_err()
+                {
+                    let _ = cx.try_catch(|_| Ok(())); // L3: clears what is pending, if anything is
                 }
-                let batch = JsUint8Array::from_slice(&mut cx, &bytes)?;
-                let this = cx.undefined();
-                let listener = listener.to_inner(&mut cx);
-                listener.call(&mut cx, this, [batch.upcast::<JsValue>()])?;
                 Ok(())
             });
         })
     });
     (outbox, hold)
+}
+
+fn tell(cx: &mut Cx<'_>, listener: &Root<JsFunction>, bytes: &[u8]) -> NeonResult<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let batch = JsUint8Array::from_slice(cx, bytes)?;
+    let this = cx.undefined();
+    let listener = listener.to_inner(cx);
+    listener.call(cx, this, [batch.upcast::<JsValue>()])?;
+    Ok(())
 }

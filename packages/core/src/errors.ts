@@ -6,12 +6,34 @@
 import { PerdureError } from '@perdure/common';
 import type { Attempt } from './load';
 
+/** Every code of the native side. */
+export type CoreErrorCode =
+  | 'CORE_ADDON_MISMATCH'
+  | 'CORE_ADDON_MISSING'
+  | 'CORE_COMPLETION_REJECTED'
+  | 'CORE_CONNECT_FAILED'
+  | 'CORE_HISTORY_INVALID'
+  | 'CORE_LANE_TAKEN'
+  | 'CORE_MESSAGE_MALFORMED'
+  | 'CORE_NAMESPACE_UNUSABLE'
+  | 'CORE_OPTIONS_INVALID'
+  | 'CORE_PANICKED'
+  | 'CORE_POLL_FAILED'
+  | 'CORE_REPLAY_ENDED'
+  | 'CORE_RPC_FAILED'
+  | 'CORE_RPC_UNKNOWN'
+  | 'CORE_RUNTIME_CLOSED'
+  | 'CORE_TELEMETRY_FAILED'
+  | 'CORE_WORKER_CLOSED'
+  | 'CORE_WORKER_INVALID'
+  | 'CORE_WORKER_STARTED';
+
 /** What the addon or its loading failed with. `code` tells the kind; docs/errors has a page per code. */
 export class CoreError extends PerdureError {
   override readonly name: string = 'CoreError';
 
   constructor(
-    readonly code: string,
+    readonly code: CoreErrorCode,
     message: string,
     cause?: unknown,
   ) {
@@ -38,7 +60,7 @@ export class CoreRpcError extends CoreError {
   }
 }
 
-const HINTS: Readonly<Record<string, string>> = {
+const HINTS: Readonly<Partial<Record<CoreErrorCode, string>>> = {
   CORE_ADDON_MISSING:
     'install @perdure/core with optional dependencies, or build the addon with `npm run build:native -w packages/core`',
   CORE_ADDON_MISMATCH: 'install the same version of all @perdure packages, or build the addon again',
@@ -70,9 +92,10 @@ export function addonMismatch(place: string, actual: string, expected: string): 
 
 /** R1: what the addon threw as a CoreError; anything else as it is. */
 export function toCoreError(thrown: unknown): unknown {
-  if (!(thrown instanceof Error) || thrown instanceof CoreError) return thrown;
-  const { code, message, grpcCode, details, metadata } = thrown as Error & Record<string, any>;
+  if (typeof thrown !== 'object' || thrown === null || thrown instanceof CoreError) return thrown;
+  // Not by `instanceof Error`: the addon's errors may come from another realm, as in Jest.
+  const { code, message, grpcCode, details, metadata } = thrown as Record<string, any>;
   if (typeof code !== 'string' || !code.startsWith('CORE_')) return thrown;
   if (code === 'CORE_RPC_FAILED') return new CoreRpcError(message, grpcCode, details, metadata);
-  return new CoreError(code, message);
+  return new CoreError(code as CoreErrorCode, message);
 }

@@ -1,4 +1,4 @@
-export { CoreError, CoreRpcError } from './errors';
+export { CoreError, type CoreErrorCode, CoreRpcError } from './errors';
 export { laneTransport } from './lane-transport';
 export type { BatchListener, ConnectionHandle, Native, RuntimeHandle, WorkerHandle } from './native';
 export { loadNative } from './native-errors';

@@ -4,7 +4,7 @@
  *
  * T1  Loading it loads the addon's loader and nothing else.
  */
-import { loadAddon } from './load';
+import { guarded, loadAddon } from './load';
 
 /** The native transport. Calls of `open` and of the end it returns belong on the lane's own thread. */
 export const laneTransport = {
@@ -15,7 +15,7 @@ export const laneTransport = {
    */
   open(lane: number, onBatch: (batch: Uint8Array) => void) {
     const native = loadAddon();
-    native.laneOpen(lane, onBatch);
+    native.laneOpen(lane, guarded(onBatch));
     return {
       /** @param completions encoded perdure.core.v1.LaneCompletions */
       complete(completions: Uint8Array): void {

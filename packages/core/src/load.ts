@@ -10,7 +10,7 @@
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Native } from './native';
+import type { BatchListener, Native } from './native';
 
 /** What was tried for one place. */
 export interface Attempt {
@@ -37,6 +37,19 @@ let loaded: Native | undefined;
 export function loadAddon(): Native {
   loaded ??= find(candidates(process.platform, process.arch, process.env.PERDURE_NATIVE_PATH));
   return loaded;
+}
+
+/** A listener as the addon takes it: what it throws is an uncaught exception of its thread, and not lost. */
+export function guarded(listener: BatchListener): BatchListener {
+  return (batch) => {
+    try {
+      listener(batch);
+    } catch (error) {
+      setImmediate(() => {
+        throw error;
+      });
+    }
+  };
 }
 
 interface Candidate {

@@ -16,7 +16,10 @@ export type ConnectionHandle = { readonly [handle]: 'connection' };
 /** Opaque outside the addon. */
 export type WorkerHandle = { readonly [handle]: 'worker' };
 
-/** Called on the thread that registered it, with everything pending; one call is one wake-up. */
+/**
+ * Called on the thread that registered it, with everything pending; one call is one wake-up. What it throws is an
+ * uncaught exception of that thread.
+ */
 export type BatchListener = (batch: Uint8Array) => void;
 
 export interface Native {
