@@ -35,7 +35,7 @@ import {
   text,
 } from './options-check';
 import type { WorkerPlugin } from './plugins';
-import type { InjectedSinks } from './sinks';
+import { type InjectedSinks, LOGGER_SINK } from './sinks';
 import type { WorkerTuner } from './tuner';
 import { checkTuner } from './tuner';
 
@@ -444,7 +444,7 @@ function checkCommon(check: OptionsCheck, options: Partial<WorkerOptions>): void
 function checkSinks(check: OptionsCheck, sinks: unknown): void {
   if (typeof sinks !== 'object' || sinks === null) return;
   for (const [sinkName, sink] of Object.entries(sinks)) {
-    if (sinkName.startsWith(RESERVED_PREFIX)) {
+    if (sinkName.startsWith(RESERVED_PREFIX) && sinkName !== LOGGER_SINK) {
       check.add(`sinks.${sinkName}`, `is a reserved name: names may not begin with ${RESERVED_PREFIX}`);
     }
     for (const [fnName, entry] of Object.entries(sink ?? {})) {

@@ -5,11 +5,11 @@ const { note } = proxyActivities<{ note(n: number): Promise<number> }>({ startTo
 
 let moduleState = 0;
 
-export async function neverYields(): Promise<void> {
+export async function neverYields(): Promise<number> {
   await sleep(10);
-  for (;;) {
-    // the point of it
-  }
+  let spins = 0;
+  while (spins >= 0) spins = (spins + 1) % 1000;
+  return spins; // read, so that no optimiser takes the loop away
 }
 
 export async function quiet(n: number): Promise<unknown> {

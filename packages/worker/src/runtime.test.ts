@@ -1,0 +1,79 @@
+import { DefaultLogger, type LogEntry } from './logger';
+import type { InvalidOptionsError } from './options-check';
+import { Runtime } from './runtime';
+import { compileRuntimeOptions, makeTelemetryFilterString } from './runtime-options';
+
+describe('options', () => {
+  it('have the documented defaults', () => {
+    const { shutdownSignals, message, logger } = compileRuntimeOptions({});
+    expect(shutdownSignals).toEqual(['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2']);
+    expect(logger).toBeInstanceOf(DefaultLogger);
+    expect(message.logging).toMatchObject({ forward: false, consoleFormat: 'compact' });
+    expect(message.logging?.filter).toBe(makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' }));
+    expect(message.metrics).toBeUndefined();
+    expect(message.workerHeartbeatIntervalMs?.toNumber()).toBe(60_000);
+  });
+
+  it('report all problems at once', () => {
+    try {
+      compileRuntimeOptions({
+        logger: { info() {} },
+        workerHeartbeatInterval: '2 minutes',
+        shutdownSignals: ['INT'],
+        telemetryOptions: {
+          logging: { console: { format: 'xml' }, forward: {} },
+          metrics: { prometheus: {}, otel: {} },
+        },
+        metrics: 1,
+      } as any);
+      throw new Error('took it');
+    } catch (error) {
+      expect((error as InvalidOptionsError).problems.map(({ field }) => field).sort()).toEqual([
+        'logger',
+        'metrics',
+        'shutdownSignals',
+        'telemetryOptions.logging.console.format',
+        'telemetryOptions.logging.forward',
+        'telemetryOptions.metrics',
+        'telemetryOptions.metrics.otel.url',
+        'telemetryOptions.metrics.prometheus.bindAddress',
+        'workerHeartbeatInterval',
+      ]);
+    }
+  });
+
+  it('make directives for the core and for the rest', () => {
+    expect(makeTelemetryFilterString({ core: 'DEBUG' })).toMatch(/^ERROR,.*temporalio_sdk_core=DEBUG/);
+  });
+});
+
+describe('instance', () => {
+  it('is made once, and can be installed anew as long as nothing uses it', () => {
+    const logger = new DefaultLogger('ERROR');
+    const first = Runtime.install({ logger });
+    expect(Runtime.instance()).toBe(first);
+    expect(first.logger).toBe(logger);
+    const second = Runtime.install({ logger });
+    expect(second).not.toBe(first);
+    const user = {};
+    second.acquire(user);
+    expect(() => Runtime.install({})).toThrow(expect.objectContaining({ code: 'ILLEGAL_STATE' }));
+    second.release(user);
+    Runtime.install({});
+  });
+});
+
+describe('default logger', () => {
+  it('drops what is below its level and keeps the fields of the rest', () => {
+    const entries: LogEntry[] = [];
+    const logger = new DefaultLogger('WARN', (entry) => entries.push(entry));
+    logger.info('no');
+    logger.warn('yes', { a: 1 });
+    logger.error('also');
+    expect(entries).toMatchObject([
+      { level: 'WARN', message: 'yes', meta: { a: 1 } },
+      { level: 'ERROR', message: 'also' },
+    ]);
+    expect(typeof entries[0]!.timestampNanos).toBe('bigint');
+  });
+});

@@ -1,0 +1,186 @@
+/** Worker processes that are killed, told to stop, or simply end, on a real server. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@perdure/client';
+import { serverAddress, until } from './support/harness';
+
+const address = serverAddress();
+let client: Client;
+let directory: string;
+const children = new Set<ChildProcess>();
+
+beforeAll(async () => {
+  client = new Client({ connection: await Connection.connect({ address }) });
+  directory = mkdtempSync(join(tmpdir(), 'perdure-tests-'));
+});
+afterAll(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await client.connection.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+interface WorkerProcess {
+  readonly child: ChildProcess;
+  output(): string;
+  says(text: string, limitMs?: number): Promise<void>;
+  /** Exit code or signal. */
+  readonly ended: Promise<number | string>;
+}
+
+function workerProcess(taskQueue: string, env: Record<string, string> = {}): WorkerProcess {
+  const child = spawn(process.execPath, [join(__dirname, 'support', 'worker-process.js')], {
+    env: { ...process.env, TEST_ADDRESS: address, TEST_QUEUE: taskQueue, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.add(child);
+  let output = '';
+  for (const stream of [child.stdout!, child.stderr!]) {
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      output += chunk;
+    });
+  }
+  const ended = new Promise<number | string>((resolve) => {
+    child.on('exit', (code, signal) => {
+      children.delete(child);
+      resolve(code ?? signal ?? 'unknown');
+    });
+  });
+  return {
+    child,
+    output: () => output,
+    says: (text, limitMs) => until(() => output.includes(text), `the worker says ${text}`, limitMs),
+    ended,
+  };
+}
+
+/** What a promise gives within `limitMs`, with the worker's output if it gives nothing. */
+function within<T>(promise: Promise<T>, limitMs: number, worker: WorkerProcess): Promise<T> {
+  let timer: NodeJS.Timeout;
+  const limit = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing within ${limitMs} ms:\n${worker.output()}`)), limitMs);
+  });
+  return Promise.race([promise, limit]).finally(() => clearTimeout(timer));
+}
+
+const start = (workflow: string, taskQueue: string, args: unknown[]) =>
+  client.workflow.start(workflow, { taskQueue, workflowId: randomUUID(), args });
+
+it('completes 100 workflows of 4 activities although the worker is killed in the middle', async () => {
+  const taskQueue = randomUUID();
+  const file = join(directory, taskQueue);
+  const first = workerProcess(taskQueue, { TEST_FILE: file });
+  await first.says('polling');
+  const handles = await Promise.all(Array.from({ length: 100 }, (_, i) => start('severalSteps', taskQueue, [i])));
+  const steps = () => {
+    try {
+      return readFileSync(file, 'utf8').trim().split('\n');
+    } catch {
+      return [];
+    }
+  };
+  await until(() => steps().length > 120, 'a good part of the activities has run', 20_000);
+  first.child.kill('SIGKILL');
+  await first.ended;
+  const doneByFirst = steps().length;
+  expect(doneByFirst).toBeLessThan(400);
+  const second = workerProcess(taskQueue, { TEST_FILE: file });
+  const results = await within(Promise.all(handles.map((handle) => handle.result())), 60_000, second);
+  expect(results).toEqual(Array.from({ length: 100 }, (_, i) => [0, 1, 2, 3].map((step) => i * 1000 + step)));
+  expect(new Set(steps().map((line) => line.split(' ')[0])).size).toBe(2);
+  second.child.kill('SIGTERM');
+  expect(await within(second.ended, 10_000, second)).toBe(0);
+}, 90_000);
+
+it.each(['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2'] as const)('shuts down on %s and exits by itself', async (signal) => {
+  const worker = workerProcess(randomUUID());
+  await worker.says('polling');
+  worker.child.kill(signal);
+  expect(await within(worker.ended, 10_000, worker)).toBe(0);
+  expect(worker.output()).toContain('ended STOPPED');
+  expect(worker.output()).toContain('closed');
+});
+
+it('dies of a second signal', async () => {
+  const taskQueue = randomUUID();
+  const worker = workerProcess(taskQueue);
+  await worker.says('polling');
+  const handle = await start('one', taskQueue, ['never']);
+  await worker.says('never started');
+  worker.child.kill('SIGINT');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  worker.child.kill('SIGINT');
+  expect(await within(worker.ended, 5000, worker)).toBe('SIGINT');
+  await handle.terminate();
+});
+
+it('loses no result of an activity that runs at shutdown, within the grace time', async () => {
+  const taskQueue = randomUUID();
+  const worker = workerProcess(taskQueue, { TEST_MODE: 'grace' });
+  await worker.says('polling');
+  const handle = await start('one', taskQueue, ['slow', 800]);
+  await worker.says('slow started');
+  worker.child.kill('SIGTERM');
+  expect(await within(worker.ended, 10_000, worker)).toBe(0);
+  const second = workerProcess(taskQueue);
+  expect(await within(handle.result(), 15_000, second)).toBe('slept 800 in attempt 1');
+  second.child.kill('SIGTERM');
+  await within(second.ended, 10_000, second);
+});
+
+it('cancels activities at shutdown without a grace time', async () => {
+  const taskQueue = randomUUID();
+  const worker = workerProcess(taskQueue);
+  await worker.says('polling');
+  const handle = await start('one', taskQueue, ['untilCancelled']);
+  await worker.says('untilCancelled started');
+  worker.child.kill('SIGTERM');
+  expect(await within(worker.ended, 10_000, worker)).toBe(0);
+  const second = workerProcess(taskQueue);
+  expect(await within(handle.result(), 15_000, second)).toBe('cancelled: WORKER_SHUTDOWN');
+  second.child.kill('SIGTERM');
+  await within(second.ended, 10_000, second);
+});
+
+it('fails after the force time when an activity never ends, and still exits', async () => {
+  const taskQueue = randomUUID();
+  const worker = workerProcess(taskQueue, { TEST_MODE: 'force' });
+  await worker.says('polling');
+  const handle = await start('one', taskQueue, ['never']);
+  await worker.says('never started');
+  worker.child.kill('SIGTERM');
+  expect(await within(worker.ended, 10_000, worker)).toBe(0);
+  expect(worker.output()).toContain('failed FAILED WORKER_SHUTDOWN_PERIOD_EXPIRED');
+  expect(worker.output()).toContain('closed');
+  await handle.terminate();
+});
+
+it('exits when process.exit is called while it polls', async () => {
+  const worker = workerProcess(randomUUID(), { TEST_MODE: 'exit' });
+  expect(await within(worker.ended, 10_000, worker)).toBe(7);
+});
+
+it('exits on an uncaught exception while it polls', async () => {
+  const worker = workerProcess(randomUUID(), { TEST_MODE: 'throw' });
+  expect(await within(worker.ended, 10_000, worker)).toBe(1);
+  expect(worker.output()).toContain('uncaught on purpose');
+});
+
+it('does not keep the process alive when the worker is never run', async () => {
+  const worker = workerProcess(randomUUID(), { TEST_MODE: 'created' });
+  expect(await within(worker.ended, 10_000, worker)).toBe(0);
+  expect(worker.output()).toContain('created');
+});
+
+it('exits on a signal while a workflow loops for ever', async () => {
+  const taskQueue = randomUUID();
+  const worker = workerProcess(taskQueue);
+  await worker.says('polling');
+  const handle = await start('loopsForever', taskQueue, []);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  worker.child.kill('SIGTERM');
+  expect(await within(worker.ended, 15_000, worker)).toBe(0);
+  await handle.terminate();
+});

@@ -1,0 +1,81 @@
+/**
+ * A worker in a process of its own, for tests that end it in every way.
+ *
+ * Environment: TEST_ADDRESS, TEST_QUEUE, TEST_MODE. Prints "polling" once it polls, and a line an activity.
+ */
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { activityInfo, Context } from '@perdure/activity';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@perdure/worker';
+
+const { TEST_ADDRESS: address, TEST_QUEUE: taskQueue = '', TEST_MODE: mode = '', TEST_FILE: file } = process.env;
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+async function main(): Promise<void> {
+  const began = performance.now();
+  Runtime.install({ logger: new DefaultLogger('WARN') });
+  const connection = await NativeConnection.connect({ address });
+  const worker = await Worker.create({
+    connection,
+    taskQueue,
+    workflowsPath: join(__dirname, '..', '..', 'src', 'workflows', 'crash.ts'),
+    activities: {
+      async work(workflow: number, step: number): Promise<number> {
+        if (file !== undefined) appendFileSync(file, `${process.pid} ${workflow} ${step}\n`);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        return workflow * 1000 + step;
+      },
+      async slow(ms: number): Promise<string> {
+        say('slow started');
+        await new Promise((resolve) => setTimeout(resolve, ms));
+        return `slept ${ms} in attempt ${activityInfo().attempt}`;
+      },
+      async untilCancelled(): Promise<string> {
+        say('untilCancelled started');
+        return Context.current().cancelled.catch((error: Error) => `cancelled: ${error.message}`);
+      },
+      async never(): Promise<never> {
+        say('never started');
+        return new Promise(() => undefined);
+      },
+    },
+    ...(mode === 'grace' && { shutdownGraceTime: '10s' }),
+    ...(mode === 'force' && { shutdownForceTime: '500ms' }),
+  });
+  say(`created ${Math.round(performance.now() - began)}`);
+  const run = worker.run();
+  say('polling');
+  if (mode === 'exit') setTimeout(() => process.exit(7), 300);
+  if (mode === 'throw') {
+    setTimeout(() => {
+      throw new Error('uncaught on purpose');
+    }, 300);
+  }
+  try {
+    await run;
+    say(`ended ${worker.getState()}`);
+  } catch (error) {
+    say(`failed ${worker.getState()} ${(error as { code?: string }).code}`);
+  }
+  await connection.close();
+  say('closed');
+}
+
+if (mode === 'created') {
+  // A worker that was made and never run.
+  void (async () => {
+    const connection = await NativeConnection.connect({ address });
+    await Worker.create({
+      connection,
+      taskQueue,
+      workflowsPath: join(__dirname, '..', '..', 'src', 'workflows', 'crash.ts'),
+      activities: { async nothing() {} },
+    });
+    say('created');
+  })();
+} else {
+  void main();
+}
