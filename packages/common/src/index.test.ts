@@ -74,6 +74,64 @@ describe('the exports of the package', () => {
   });
 });
 
+describe('the paths that user code imports beside the index', () => {
+  const paths: Record<string, string[]> = {
+    'activity-options': ['ActivityCancellationType'],
+    'converter/data-converter': ['defaultDataConverter'],
+    'converter/failure-converter': ['DefaultFailureConverter', 'defaultFailureConverter', 'cutoffStackTrace'],
+    'converter/payload-codec': [],
+    'converter/payload-converter': [
+      'DefaultPayloadConverter',
+      'CompositePayloadConverter',
+      'toPayloads',
+      'RawValue',
+    ],
+    'converter/protobuf-payload-converters': ['DefaultPayloadConverterWithProtobufs'],
+    'converter/types': ['METADATA_ENCODING_KEY', 'encodingTypes', 'encodingKeys'],
+    encoding: ['encode', 'decode', 'TextEncoder', 'TextDecoder'],
+    errors: ['ValueError', 'IllegalStateError', 'WorkflowNotFoundError'],
+    failure: ['ApplicationFailure', 'rootCause'],
+    interceptors: ['composeInterceptors'],
+    interfaces: ['HandlerUnfinishedPolicy'],
+    'internal-non-workflow': [
+      'decodeArrayFromPayloads',
+      'encodeToPayloads',
+      'loadDataConverter',
+      'normalizeTlsConfig',
+    ],
+    logger: ['SdkComponent'],
+    'proto-utils': ['historyFromJSON', 'historyToJSON', 'payloadToJSON', 'JSONToPayload'],
+    protobufs: [
+      'DefaultPayloadConverterWithProtobufs',
+      'ProtobufBinaryPayloadConverter',
+      'ProtobufJsonPayloadConverter',
+      'patchProtobufRoot',
+    ],
+    'search-attributes': ['isValidValueForType', 'encodeSearchAttributeIndexedValueType'],
+    time: [
+      ...[
+        'msToNumber',
+        'msToTs',
+        'msNumberToTs',
+        'msOptionalToNumber',
+        'msOptionalToTs',
+        'tsToMs',
+        'tsToDate',
+      ],
+      ...['optionalTsToMs', 'optionalTsToDate', 'requiredTsToMs', 'requiredTsToDate', 'optionalDateToTs'],
+    ],
+    'type-helpers': ['SymbolBasedInstanceOfError', 'isAbortError'],
+  };
+
+  it('have their names, with and without ".js"', () => {
+    for (const [file, names] of Object.entries(paths)) {
+      const module = require(`@perdure/common/lib/${file}`);
+      expect(require(`@perdure/common/lib/${file}.js`)).toBe(module);
+      expect([file, names.filter((name) => module[name] === undefined)]).toEqual([file, []]);
+    }
+  });
+});
+
 describe('the enums', () => {
   it('have the numbers of the protocol', () => {
     const { temporal, coresdk } = require('@perdure/proto') as typeof import('@perdure/proto');

@@ -6,6 +6,7 @@
  * F2  Map entries are set so that no key reaches a prototype.
  * F3  JSON helpers stand once, in src/json.ts; times and durations keep their nanoseconds; enums are open.
  * F4  Every replacement is checked by what must not be left: a ts-proto that writes otherwise fails the build.
+ * F5  A few imports wait until they are needed.
  */
 
 /** Helpers that ts-proto repeats in each file that needs them; ours have the same names. */
@@ -41,6 +42,39 @@ const LEFTOVERS = [
   /Unrecognized enum value/,
   /_unknownFields/,
 ];
+
+/**
+ * Imports that wait until a message of theirs is met (F5). Nexus tasks hold a response of the service, and with it
+ * would come every request and response there is: two thirds of what a worker loads at start.
+ */
+const LAZY_IMPORTS = new Map([
+  ['temporal/sdk/core/nexus/nexus.ts', [/\/workflowservice\//, /\/api\/nexus\//]],
+]);
+
+/** F5 */
+function makeLazy(text, patterns) {
+  let result = text;
+  for (const [statement, list, module] of text.matchAll(/^import \{([^}]+)\} from "([^"]+)";\n/gm)) {
+    if (!patterns.some((pattern) => pattern.test(module))) continue;
+    const names = list
+      .split(',')
+      .map((each) => each.trim())
+      .filter(Boolean);
+    const alias = `load_${module.split('/').slice(-3, -1).join('_')}`;
+    result = result.replace(
+      statement,
+      `import type { ${names.join(', ')} } from "${module}";\nconst ${alias} = (): typeof import("${module}") => require("${module}");\n`,
+    );
+    for (const name of names) {
+      result = result.replace(
+        new RegExp(`\\b${name}\\.(encode|decode|fromJSON|toJSON)\\(`, 'g'),
+        `${alias}().${name}.$1(`,
+      );
+    }
+  }
+  if (result === text) throw new Error('finish.mjs: a lazy import was not found');
+  return result.replace(/^(?=export )/m, 'declare const require: (path: string) => any;\n\n');
+}
 
 const topLevelFunction = (name) => new RegExp(`^(?:export )?function ${name}\\([\\s\\S]*?^}\\n\\n?`, 'm');
 
@@ -102,6 +136,9 @@ export function finish(source, name) {
     text = text.replace(/( fromJSON\([\s\S]*?\{\n)[\s\S]*?^ {2}\},$/m, `$1    return ${wellKnown[0]};\n  },`);
     text = text.replace(/( toJSON\([\s\S]*?\{\n)[\s\S]*?^ {2}\},$/m, `$1    return ${wellKnown[1]};\n  },`);
   }
+
+  const lazy = LAZY_IMPORTS.get(name);
+  if (lazy !== undefined) text = makeLazy(text, lazy);
 
   // Options of methods are HTTP annotations as raw bytes: nobody reads them, and they are most of a service file.
   text = text.replace(/options: \{\n( +)_unknownFields: \{[\s\S]*?\n\1\},\n +\},/g, 'options: {},');

@@ -171,6 +171,19 @@ async function runPass({ paths, options }, index, outDir) {
   );
 }
 
+/** G2. Several builds may run at once: whoever comes last wins, with the same result. */
+function replaceGen(outDir) {
+  for (let attempt = 1; ; attempt++) {
+    fs.rmSync(genDir, { recursive: true, force: true });
+    try {
+      fs.renameSync(outDir, genDir);
+      return;
+    } catch (error) {
+      if (attempt === 5 || (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST')) throw error;
+    }
+  }
+}
+
 async function generate(stamp) {
   const stageDir = path.join(workDir, 'protos');
   const outDir = path.join(workDir, 'out');
@@ -202,9 +215,7 @@ async function generate(stamp) {
   fs.writeFileSync(path.join(outDir, 'index.ts'), renderIndex(outDir, stageDir));
   const files = filesOf(outDir, '.ts').length;
   fs.writeFileSync(path.join(outDir, '.stamp.json'), JSON.stringify({ stamp, files }));
-  fs.rmSync(genDir, { recursive: true, force: true });
-  fs.renameSync(outDir, genDir); // G2
-  fs.rmSync(workDir, { recursive: true, force: true });
+  replaceGen(outDir);
 }
 
 const stamp = currentStamp();
@@ -214,5 +225,12 @@ if (!isUpToDate(stamp)) {
   } catch (error) {
     process.stderr.write(`packages/proto: ${error.message}\n${error.stderr ?? ''}`);
     process.exitCode = 1;
+  } finally {
+    fs.rmSync(workDir, { recursive: true, force: true });
+    try {
+      fs.rmdirSync(path.dirname(workDir));
+    } catch {
+      // another build is at work there
+    }
   }
 }

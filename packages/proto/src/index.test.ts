@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
-import { type coresdk, temporal } from '@perdure/proto';
+import { coresdk, temporal } from '@perdure/proto';
 
 /** Modules of this package that a script loads. */
 function modulesLoadedBy(script: string): string[] {
@@ -43,6 +43,26 @@ describe('the index', () => {
   it('loads no service with a message', () => {
     const loaded = modulesLoadedBy("require('@perdure/proto/temporal/api/common/v1/message')");
     expect(loaded.filter((file) => file.includes('service'))).toEqual([]);
+  });
+
+  it('loads no request or response of the service with what a workflow thread needs', () => {
+    const files = ['workflow_activation', 'workflow_completion', 'nexus', 'activity_task'];
+    const loaded = modulesLoadedBy(
+      files.map((file) => `require('@perdure/proto/temporal/sdk/core/${file}/${file}')`).join(';'),
+    );
+    expect(loaded.filter((file) => /service|history/.test(file))).toEqual([]);
+    expect(loaded).toContain('temporal/sdk/core/nexus/nexus.js');
+  });
+
+  it('loads what a Nexus task holds when one is met', () => {
+    const { NexusTask, NexusTaskCompletion } = coresdk.nexus;
+    const task = { task: { taskToken: Uint8Array.from([7]), request: { startOperation: { service: 's' } } } };
+    const back = NexusTask.decode(NexusTask.encode(task).finish());
+    expect([...back.task!.taskToken!]).toEqual([7]);
+    expect(back.task!.request!.startOperation!.service).toBe('s');
+    const completion = { completed: { cancelOperation: {} } };
+    const { completed } = NexusTaskCompletion.decode(NexusTaskCompletion.encode(completion).finish());
+    expect(completed).toMatchObject({ startOperation: undefined, cancelOperation: {} });
   });
 
   it('describes services without a gRPC library', () => {
