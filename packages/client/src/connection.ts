@@ -100,7 +100,7 @@ function explain(address: string, usesTls: boolean, cause: Error): ConnectionFai
     );
   }
   if (
-    /ECONNRESET|socket hang up|Connection dropped|Protocol error|GOAWAY|before secure|end of file|EOF/i.test(
+    /ECONNRESET|socket hang up|Connection dropped|Protocol error|GOAWAY|before secure|end of file|EOF|Last error: Failed to connect/i.test(
       text,
     )
   ) {

@@ -13,7 +13,6 @@ import {
   extractWorkflowTypeAndConfig,
   type Next,
   type PayloadTypeInfo,
-  type QueryDefinition,
   type SignalDefinition,
   type TypeInfo,
   type UpdateDefinition,

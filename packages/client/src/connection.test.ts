@@ -1,0 +1,480 @@
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Metadata as GrpcMetadata, ServerCredentials, status } from '@grpc/grpc-js';
+import {
+  Client,
+  Connection,
+  type ConnectionFailedError,
+  type ConnectionOptions,
+  defaultGrpcRetryOptions,
+  isGrpcCancelledError,
+  isGrpcDeadlineError,
+  isGrpcServiceError,
+  isRetryableError,
+  makeGrpcRetryInterceptor,
+} from '@perdure/client';
+import { normalizeAddress, resolveConnectionOptions } from './connection-options';
+import { CLIENT_VERSION } from './pkg';
+import { CertificateAuthority } from './testing/certificates';
+import { type Answer, ScriptedServer } from './testing/scripted-server';
+
+const fastRetries = () =>
+  makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ initialIntervalMs: () => 20, maxIntervalMs: () => 60 }));
+
+async function withServer<T>(
+  script: Record<string, Answer[]>,
+  fn: (server: ScriptedServer, connection: Connection, address: string) => Promise<T>,
+  options: ConnectionOptions = {},
+): Promise<T> {
+  const server = new ScriptedServer();
+  server.script = script;
+  const address = await server.listen();
+  const connection = Connection.lazy({ address, interceptors: [fastRetries()], ...options });
+  try {
+    return await fn(server, connection, address);
+  } finally {
+    await connection.close();
+    server.close();
+  }
+}
+
+const NAMED = { message: { namespaceInfo: { name: 'ns' } } };
+const describeNs = (connection: Connection) =>
+  connection.workflowService.describeNamespace({ namespace: 'ns' });
+
+describe('retries', () => {
+  it.each([
+    status.UNAVAILABLE,
+    status.UNKNOWN,
+    status.RESOURCE_EXHAUSTED,
+    status.ABORTED,
+    status.DATA_LOSS,
+    status.OUT_OF_RANGE,
+  ])('repeat a call that failed with status %s, with the same request', async (code) => {
+    await withServer({ describeNamespace: [{ code }, { code }, NAMED] }, async (server, connection) => {
+      expect((await describeNs(connection)).namespaceInfo!.name).toBe('ns');
+      expect(server.asked.map(({ request }) => request.namespace)).toEqual(['ns', 'ns', 'ns']);
+    });
+  });
+
+  it.each([
+    status.INVALID_ARGUMENT,
+    status.NOT_FOUND,
+    status.ALREADY_EXISTS,
+    status.PERMISSION_DENIED,
+    status.FAILED_PRECONDITION,
+    status.UNIMPLEMENTED,
+    status.INTERNAL,
+    status.UNAUTHENTICATED,
+  ])('leave a call alone that failed with status %s', async (code) => {
+    await withServer({ describeNamespace: [{ code, details: 'because' }] }, async (server, connection) => {
+      const failure = await describeNs(connection).catch((error) => error);
+      expect(isGrpcServiceError(failure)).toBe(true);
+      expect(failure).toMatchObject({ code, details: 'because' });
+      expect(server.asked).toHaveLength(1);
+    });
+  });
+
+  it('wait longer each time, and give up after the last attempt with the last status', async () => {
+    const code = status.UNAVAILABLE;
+    const retry = makeGrpcRetryInterceptor(
+      defaultGrpcRetryOptions({ maxAttempts: 4, initialIntervalMs: () => 40, factor: 2, maxJitter: 0 }),
+    );
+    await withServer(
+      { describeNamespace: [{ code, details: 'down' }] },
+      async (server, connection) => {
+        await expect(describeNs(connection)).rejects.toMatchObject({ code, details: 'down' });
+        const gaps = server.asked.slice(1).map(({ atMs }, index) => atMs - server.asked[index]!.atMs);
+        expect(gaps).toHaveLength(3);
+        [40, 80, 160].forEach((wanted, index) => {
+          expect(gaps[index]).toBeGreaterThanOrEqual(wanted - 5);
+          expect(gaps[index]).toBeLessThan(wanted + 100);
+        });
+      },
+      { interceptors: [retry] },
+    );
+  });
+
+  it('use the same request id for every attempt of a start', async () => {
+    await withServer(
+      { startWorkflowExecution: [{ code: status.UNAVAILABLE }, { message: { runId: 'r' } }] },
+      async (server, connection) => {
+        const client = new Client({ connection });
+        const handle = await client.workflow.start('x', { workflowId: 'w', taskQueue: 'q' });
+        expect(handle.firstExecutionRunId).toBe('r');
+        const ids = server.asked.map(({ request }) => request.requestId);
+        expect(ids[0]).toMatch(/^[0-9a-f-]{36}$/);
+        expect(ids[1]).toBe(ids[0]);
+      },
+    );
+  });
+
+  it('respect a maximum interval, jitter and the longer wait after RESOURCE_EXHAUSTED', () => {
+    const of = (code: status) => ({ code, details: '', metadata: new GrpcMetadata() });
+    const { delayFunction, retryableDecider } = defaultGrpcRetryOptions();
+    for (let attempt = 1; attempt < 10; attempt++) {
+      const unavailable = delayFunction(attempt, of(status.UNAVAILABLE));
+      const nominal = Math.min(100 * 1.7 ** (attempt - 1), 5000);
+      expect(unavailable).toBeGreaterThanOrEqual(nominal * 0.8);
+      expect(unavailable).toBeLessThanOrEqual(nominal * 1.2);
+      expect(delayFunction(attempt, of(status.RESOURCE_EXHAUSTED))).toBeLessThanOrEqual(6000);
+      expect(retryableDecider(attempt, of(status.UNAVAILABLE))).toBe(true);
+    }
+    expect(delayFunction(1, of(status.RESOURCE_EXHAUSTED))).toBeGreaterThanOrEqual(800);
+    expect(retryableDecider(10, of(status.UNAVAILABLE))).toBe(false);
+    expect(
+      defaultGrpcRetryOptions({ maxIntervalMs: () => 7, maxJitter: 0 }).delayFunction(9, of(status.UNKNOWN)),
+    ).toBe(7);
+    expect(isRetryableError({ ...of(status.INTERNAL), details: 'Received RST_STREAM with code 2' })).toBe(
+      true,
+    );
+  });
+
+  it('find a server again that went away for a while', async () => {
+    const first = new ScriptedServer();
+    const address = await first.listen();
+    const connection = Connection.lazy({ address });
+    try {
+      await describeNs(connection);
+      first.close();
+      const waiting = describeNs(connection);
+      await sleep(300);
+      const second = new ScriptedServer();
+      second.script = { describeNamespace: [NAMED] };
+      await second.listen(first.port);
+      expect((await waiting).namespaceInfo!.name).toBe('ns');
+      second.close();
+    } finally {
+      await connection.close();
+    }
+  });
+});
+
+describe('deadlines and abort signals', () => {
+  it('end a call that hangs', async () => {
+    await withServer({ describeNamespace: ['hang'] }, async (server, connection) => {
+      const before = Date.now();
+      const failure = await connection
+        .withDeadline(Date.now() + 200, () => describeNs(connection))
+        .catch((error) => error);
+      expect(isGrpcDeadlineError(failure)).toBe(true);
+      expect(Date.now() - before).toBeLessThan(2_000);
+      await connection
+        .withDeadline(new Date(Date.now() + 100), () => describeNs(connection))
+        .catch((error) => expect(isGrpcDeadlineError(error)).toBe(true));
+      expect(server.asked).toHaveLength(2);
+    });
+  });
+
+  it('end a wait between two attempts, and tell the last failure', async () => {
+    const retry = makeGrpcRetryInterceptor(
+      defaultGrpcRetryOptions({ initialIntervalMs: () => 10_000, maxIntervalMs: () => 10_000 }),
+    );
+    await withServer(
+      { describeNamespace: [{ code: status.UNAVAILABLE, details: 'busy' }] },
+      async (server, connection) => {
+        const before = Date.now();
+        const late = await connection
+          .withDeadline(before + 200, () => describeNs(connection))
+          .catch((error) => error);
+        expect(isGrpcDeadlineError(late)).toBe(true);
+        expect(late.details).toContain('UNAVAILABLE: busy');
+        expect(Date.now() - before).toBeGreaterThanOrEqual(190);
+        expect(Date.now() - before).toBeLessThan(2_000);
+
+        const controller = new AbortController();
+        setTimeout(() => controller.abort(), 100);
+        const aborted = await connection
+          .withAbortSignal(controller.signal, () => describeNs(connection))
+          .catch((error) => error);
+        expect(isGrpcCancelledError(aborted)).toBe(true);
+        expect(server.asked).toHaveLength(2);
+      },
+      { interceptors: [retry] },
+    );
+  });
+
+  it('cancel the call on the server when the signal is aborted, whichever scope it came from', async () => {
+    await withServer({ describeNamespace: ['hang'] }, async (server, connection) => {
+      for (const which of ['outer', 'inner']) {
+        const outer = new AbortController();
+        const inner = new AbortController();
+        const call = connection.withAbortSignal(outer.signal, () =>
+          connection.withAbortSignal(inner.signal, () => describeNs(connection)),
+        );
+        const failed = call.catch((error) => error);
+        await sleep(100);
+        (which === 'outer' ? outer : inner).abort();
+        expect(isGrpcCancelledError(await failed)).toBe(true);
+        await sleep(50);
+        expect(server.asked.at(-1)!.cancelled).toBe(true);
+      }
+      const already = await connection
+        .withAbortSignal(AbortSignal.abort(), () => describeNs(connection))
+        .catch((error) => error);
+      expect(isGrpcCancelledError(already)).toBe(true);
+    });
+  });
+
+  it('hold for their scope only', async () => {
+    await withServer({ describeNamespace: [NAMED] }, async (_server, connection) => {
+      await expect(
+        connection.withDeadline(Date.now() - 1, () => describeNs(connection)),
+      ).rejects.toMatchObject({
+        code: status.DEADLINE_EXCEEDED,
+      });
+      expect((await describeNs(connection)).namespaceInfo!.name).toBe('ns');
+    });
+  });
+});
+
+describe('headers', () => {
+  it('say who calls and for which namespace, and carry the metadata of options and scopes', async () => {
+    const metadata = { one: 'options', two: 'options', 'raw-bin': Buffer.from([1, 2]) };
+    await withServer(
+      {},
+      async (server, connection) => {
+        const client = new Client({ connection });
+        await client.withMetadata({ two: 'outer', three: 'outer' }, () =>
+          connection.withMetadata({ three: 'inner' }, () => describeNs(connection)),
+        );
+        const { headers } = server.asked[0]!;
+        expect(headers.get('client-name')).toEqual(['perdure-typescript']);
+        expect(headers.get('client-version')).toEqual([CLIENT_VERSION]);
+        expect(headers.get('temporal-namespace')).toEqual(['ns']);
+        expect([headers.get('one'), headers.get('two'), headers.get('three')]).toEqual([
+          ['options'],
+          ['outer'],
+          ['inner'],
+        ]);
+        expect(headers.get('raw-bin')).toEqual([Buffer.from([1, 2])]);
+      },
+      { metadata },
+    );
+  });
+
+  it('carry the API key of the moment', async () => {
+    let rotating = 1;
+    await withServer(
+      { describeNamespace: [NAMED] },
+      async (server, connection) => {
+        await describeNs(connection);
+        rotating++;
+        await describeNs(connection);
+        await connection.withApiKey('scoped', () => describeNs(connection));
+        connection.setApiKey('static');
+        await describeNs(connection);
+        expect(server.asked.map(({ headers }) => headers.get('authorization')[0])).toEqual([
+          'Bearer key-1',
+          'Bearer key-2',
+          'Bearer scoped',
+          'Bearer static',
+        ]);
+      },
+      { tls: false, apiKey: () => `key-${rotating}` },
+    );
+  });
+
+  it('tell the version of the package', () => {
+    expect(require('@perdure/client/package.json').version).toBe(CLIENT_VERSION);
+  });
+});
+
+describe('Connection.connect', () => {
+  const connect = (options: ConnectionOptions) =>
+    Connection.connect({ connectTimeout: 700, ...options }).then(
+      async (connection) => {
+        await connection.close();
+        return undefined;
+      },
+      (error: ConnectionFailedError) => error,
+    );
+
+  it('reaches a server, also one that does not know GetSystemInfo', async () => {
+    await withServer({ getSystemInfo: [{ code: status.UNIMPLEMENTED }] }, async (server, _lazy, address) => {
+      expect(await connect({ address })).toBeUndefined();
+      expect(server.asked.map(({ method }) => method)).toEqual(['getSystemInfo']);
+    });
+  });
+
+  it('contacts nobody until the first call when it is lazy, and asks once when asked often', async () => {
+    await withServer({}, async (server, connection) => {
+      await sleep(50);
+      expect(server.asked).toHaveLength(0);
+      await Promise.all([connection.ensureConnected(), connection.ensureConnected()]);
+      await connection.ensureConnected();
+      expect(server.asked).toHaveLength(1);
+    });
+  });
+
+  it('says whether the name, the port, the credentials, the server or time is at fault', async () => {
+    expect(await connect({ address: 'no-such-host.invalid' })).toMatchObject({ fault: 'name' });
+    expect(await connect({ address: '127.0.0.1:1' })).toMatchObject({
+      fault: 'port',
+      code: 'CLIENT_CONNECTION_FAILED',
+    });
+    await withServer(
+      { getSystemInfo: [{ code: status.UNAUTHENTICATED }] },
+      async (_server, _connection, address) => {
+        expect(await connect({ address })).toMatchObject({ fault: 'credentials' });
+      },
+    );
+    await withServer({ getSystemInfo: ['hang'] }, async (_server, _connection, address) => {
+      expect(await connect({ address })).toMatchObject({ fault: 'timeout' });
+    });
+    await withServer(
+      { getSystemInfo: [{ code: status.INTERNAL, details: 'odd' }] },
+      async (_server, _connection, address) => {
+        const failure = await connect({ address });
+        expect(failure).toMatchObject({ fault: 'server', message: expect.stringContaining('odd') });
+        expect(isGrpcServiceError(failure!.cause)).toBe(true);
+      },
+    );
+    const silent = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
+    await new Promise((resolve) => silent.once('listening', resolve));
+    const { port } = silent.address() as { port: number };
+    expect(await connect({ address: `127.0.0.1:${port}` })).toMatchObject({
+      code: 'CLIENT_CONNECTION_FAILED',
+    });
+    silent.close();
+  });
+
+  it('refuses wrong options, all in one error', () => {
+    expect(() =>
+      Connection.lazy({
+        address: 'http://x',
+        connectTimeout: 'soon' as '1s',
+        apiKey: 'k',
+        metadata: { Authorization: 'x' },
+      }),
+    ).toThrow(/http:\/\/x.*connectTimeout.*apiKey/s);
+  });
+
+  it('refuses calls on a closed connection', async () => {
+    await withServer({}, async (_server, connection) => {
+      await connection.close();
+      await expect(describeNs(connection)).rejects.toMatchObject({ code: 'ILLEGAL_STATE' });
+      await expect(connection.ensureConnected()).rejects.toMatchObject({ code: 'ILLEGAL_STATE' });
+    });
+  });
+
+  it('hands the options through the plugins', () => {
+    const plugin = (name: string) => ({
+      name,
+      configureConnection: (options: ConnectionOptions) => ({
+        ...options,
+        metadata: { ...options.metadata, [name]: 'x' },
+      }),
+    });
+    const { options } = resolveConnectionOptions({ plugins: [plugin('a'), plugin('b')], address: 'h' });
+    expect(options).toMatchObject({ address: 'h:7233', metadata: { a: 'x', b: 'x' } });
+  });
+});
+
+describe('addresses', () => {
+  it.each([
+    ['localhost', 'localhost:7233'],
+    ['localhost:80', 'localhost:80'],
+    ['[::1]', '[::1]:7233'],
+    ['[fe80::1]:99', '[fe80::1]:99'],
+    ['10.0.0.1:7233', '10.0.0.1:7233'],
+  ])('%s means %s', (given, wanted) => expect(normalizeAddress(given)).toBe(wanted));
+
+  it.each(['', ':7233', 'http://h:1', 'h:0', 'h:65536', 'h:x', '::1', 'h:1:2', 'h/path', 'a b'])(
+    '%j is refused',
+    (given) => {
+      expect(() => normalizeAddress(given)).toThrow(/Invalid address/);
+    },
+  );
+});
+
+describe('TLS', () => {
+  const authority = new CertificateAuthority('test CA');
+  const stranger = new CertificateAuthority('another CA');
+  afterAll(() => {
+    authority.remove();
+    stranger.remove();
+  });
+
+  async function tryTls(
+    serverPair: { crt: Buffer; key: Buffer },
+    tls: ConnectionOptions['tls'],
+    { wantsClient = false, ...options }: { wantsClient?: boolean } & ConnectionOptions = {},
+  ) {
+    const credentials = ServerCredentials.createSsl(
+      wantsClient ? authority.certificate : null,
+      [{ private_key: serverPair.key, cert_chain: serverPair.crt }],
+      wantsClient,
+    );
+    const server = new ScriptedServer(credentials);
+    const address = await server.listen();
+    try {
+      const connection = await Connection.connect({ address, tls, connectTimeout: 1_000, ...options });
+      await connection.close();
+      return server.asked[0]!.headers;
+    } catch (error) {
+      return error as ConnectionFailedError;
+    } finally {
+      server.close();
+    }
+  }
+
+  const serverRootCACertificate = authority.certificate;
+
+  it('connects where the certificate fits, by address or by the name that is given', async () => {
+    expect(await tryTls(authority.issue('127.0.0.1'), { serverRootCACertificate })).toBeInstanceOf(
+      GrpcMetadata,
+    );
+    expect(
+      await tryTls(authority.issue('temporal.example'), {
+        serverRootCACertificate,
+        serverNameOverride: 'temporal.example',
+      }),
+    ).toBeInstanceOf(GrpcMetadata);
+  });
+
+  it('sends an API key over TLS', async () => {
+    const tls = { serverRootCACertificate };
+    const headers = await tryTls(authority.issue('127.0.0.1'), tls, { apiKey: 'secret' });
+    expect((headers as GrpcMetadata).get('authorization')).toEqual(['Bearer secret']);
+  });
+
+  it('refuses a wrong host, an expired certificate and an unknown authority', async () => {
+    for (const [pair, ca] of [
+      [authority.issue('temporal.example'), authority],
+      [authority.issue('127.0.0.1', { days: 0 }), authority],
+      [authority.issue('127.0.0.1'), stranger],
+    ] as const) {
+      expect(await tryTls(pair, { serverRootCACertificate: ca.certificate })).toMatchObject({ fault: 'tls' });
+    }
+    expect(await tryTls(authority.issue('127.0.0.1'), true)).toMatchObject({ fault: 'tls' });
+  });
+
+  it('takes part in mTLS, and says so when the server misses the client certificate', async () => {
+    const pair = authority.issue('127.0.0.1');
+    const clientCertPair = authority.issue('a-client');
+    const wantsClient = true;
+    expect(await tryTls(pair, { serverRootCACertificate, clientCertPair }, { wantsClient })).toBeInstanceOf(
+      GrpcMetadata,
+    );
+    expect(await tryTls(pair, { serverRootCACertificate }, { wantsClient })).toMatchObject({ fault: 'tls' });
+    expect(
+      await tryTls(
+        pair,
+        { serverRootCACertificate, clientCertPair: stranger.issue('a-client') },
+        { wantsClient },
+      ),
+    ).toMatchObject({ fault: 'tls' });
+  });
+
+  it('says so when one side speaks TLS and the other does not', async () => {
+    expect(await tryTls(authority.issue('127.0.0.1'), false)).toMatchObject({
+      code: 'CLIENT_CONNECTION_FAILED',
+    });
+    await withServer({}, async (_server, _connection, address) => {
+      await expect(
+        Connection.connect({ address, tls: { serverRootCACertificate }, connectTimeout: 1_000 }),
+      ).rejects.toMatchObject({ fault: 'tls' });
+    });
+  });
+});
