@@ -277,6 +277,22 @@ describe('a bundle', () => {
     expect(String(factory)).not.toContain(`['own']`);
   });
 
+  it('preloads CommonJS modules as well', async () => {
+    const { realm } = await bundleProject(
+      {
+        'workflows.ts': `
+          import dayjs from 'dayjs';
+          export async function main() { return dayjs(0).valueOf(); }
+          export async function other() { return dayjs(1).valueOf(); }`,
+      },
+      { packages: ['dayjs'], preloadModules: ['dayjs'] },
+    );
+    const [run, other] = [realm.newRun(), realm.newRun()];
+    expect([await run.workflow('main')(), await other.workflow('other')()]).toEqual([0, 1]);
+    const own = realm.bundle.chunks.filter(([id]) => !realm.bundle.shared.includes(id));
+    expect(own.map(([, factory]) => String(factory)).join()).not.toContain('isDayjs');
+  });
+
   it('bundles no workflows from a module without functions, and says so', async () => {
     const { bundle } = await bundleProject({ 'workflows.ts': `export const nothing = 1;` });
     expect(bundle.workflowTypes).toEqual([]);

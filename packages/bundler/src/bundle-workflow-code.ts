@@ -6,7 +6,7 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { BUNDLE_FORMAT, HOST_MODULES, REALM_GLOBALS } from '@perdure/common/bundle';
-import { BundleCache } from './cache';
+import { BundleCache, type CachedBundle } from './cache';
 import type { BundleProblem } from './errors';
 import { hashContent, Inputs } from './inputs';
 import { type BundleOptions, type ResolvedBundleOptions, resolveBundleOptions } from './options';
@@ -37,6 +37,9 @@ export async function bundleWorkflowCode(options: BundleOptions): Promise<Workfl
   return await new Bundler(options).bundle();
 }
 
+/** Builds under way in this process, by cache key. */
+const building = new Map<string, Promise<CachedBundle>>();
+
 /** Bundles the same workflows again and again: what did not change between two builds is not transformed twice. */
 export class Bundler {
   private readonly options: ResolvedBundleOptions;
@@ -53,13 +56,30 @@ export class Bundler {
     const startedAtMs = performance.now();
     const cache = options.cache && new BundleCache(options.cache.directory, options.cache.maxBytes);
     const key = cache && cacheKey(options);
-    const cached = key === undefined ? undefined : cache?.read(key);
-    if (cached !== undefined) return this.finish({ ...cached, fromCache: true }, startedAtMs);
+    for (;;) {
+      const cached = key === undefined ? undefined : cache?.read(key);
+      if (cached !== undefined) return this.finish({ ...cached, fromCache: true }, startedAtMs);
+      // Workers that start together wait for the first one's build. They take it from the cache, not from the build:
+      // files may have changed since that began.
+      const other = key === undefined ? undefined : building.get(key);
+      if (other === undefined) break;
+      await other.catch(() => undefined);
+    }
+    const build = this.build(key, cache);
+    if (key !== undefined) {
+      building.set(key, build);
+      const done = () => building.delete(key);
+      build.then(done, done);
+    }
+    return this.finish({ ...(await build), fromCache: false }, startedAtMs);
+  }
+
+  private async build(key: string | undefined, cache: BundleCache | undefined): Promise<CachedBundle> {
     const { buildBundle, TransformCache } = require('./build') as typeof import('./build');
     this.transforms ??= new TransformCache();
     const inputs = new Inputs();
     const createdAt = Date.now();
-    const built = await buildBundle(options, inputs, this.transforms);
+    const built = await buildBundle(this.options, inputs, this.transforms);
     const bundle = {
       script: built.script,
       sourceMap: built.sourceMap,
@@ -69,7 +89,7 @@ export class Bundler {
       inputFiles: inputs.files(),
     };
     if (key !== undefined) cache?.write(key, bundle, inputs.records(), createdAt);
-    return this.finish({ ...bundle, fromCache: false }, startedAtMs);
+    return bundle;
   }
 
   private finish(

@@ -109,6 +109,20 @@ describe('the bundle cache', () => {
     expect(entries(directory)).toHaveLength(4);
   });
 
+  it('lets those who ask at the same time share one build', async () => {
+    const { bundle, directory } = setUp(files);
+    const bundles = await Promise.all([bundle(), bundle(), bundle()]);
+    expect(bundles.map(({ fromCache }) => fromCache)).toEqual([false, true, true]);
+    expect(entries(directory)).toHaveLength(1);
+    // A build that fails is not remembered.
+    const broken = setUp({ 'workflows.ts': 'export const = 1;' });
+    await expect(Promise.all([broken.bundle(), broken.bundle()])).rejects.toMatchObject({
+      code: 'BUNDLE_SYNTAX_INVALID',
+    });
+    broken.project.write('workflows.ts', 'export async function main() { return 1; }');
+    expect(await result(broken.bundle())).toBe(1);
+  });
+
   it('tells options apart', async () => {
     const { project, directory } = setUp(files);
     const options = { workflowsPath: project.path('workflows.ts'), cache: { directory } };
