@@ -73,7 +73,9 @@ it('completes 100 workflows of 4 activities although the worker is killed in the
   const file = join(directory, taskQueue);
   const first = workerProcess(taskQueue, { TEST_FILE: file });
   await first.says('polling');
-  const handles = await Promise.all(Array.from({ length: 100 }, (_, i) => start('severalSteps', taskQueue, [i])));
+  const handles = await Promise.all(
+    Array.from({ length: 100 }, (_, i) => start('severalSteps', taskQueue, [i])),
+  );
   const steps = () => {
     try {
       return readFileSync(file, 'utf8').trim().split('\n');
@@ -94,14 +96,17 @@ it('completes 100 workflows of 4 activities although the worker is killed in the
   expect(await within(second.ended, 10_000, second)).toBe(0);
 }, 90_000);
 
-it.each(['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2'] as const)('shuts down on %s and exits by itself', async (signal) => {
-  const worker = workerProcess(randomUUID());
-  await worker.says('polling');
-  worker.child.kill(signal);
-  expect(await within(worker.ended, 10_000, worker)).toBe(0);
-  expect(worker.output()).toContain('ended STOPPED');
-  expect(worker.output()).toContain('closed');
-});
+it.each(['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2'] as const)(
+  'shuts down on %s and exits by itself',
+  async (signal) => {
+    const worker = workerProcess(randomUUID());
+    await worker.says('polling');
+    worker.child.kill(signal);
+    expect(await within(worker.ended, 10_000, worker)).toBe(0);
+    expect(worker.output()).toContain('ended STOPPED');
+    expect(worker.output()).toContain('closed');
+  },
+);
 
 it('dies of a second signal', async () => {
   const taskQueue = randomUUID();

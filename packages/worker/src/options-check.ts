@@ -18,7 +18,7 @@ export interface OptionProblem {
 
 /** Options that cannot be used; `problems` names each field. */
 export class InvalidOptionsError extends PerdureError {
-  readonly code = 'INVALID_OPTIONS';
+  readonly code = 'WORKER_OPTIONS_INVALID';
 
   constructor(
     /** What the options are for: `WorkerOptions`. */
@@ -27,7 +27,7 @@ export class InvalidOptionsError extends PerdureError {
   ) {
     const lines = problems.map(({ field, problem }) => `  ${field}: ${problem}`);
     super(`invalid ${subject}:\n${lines.join('\n')}`, {
-      hint: 'each line names the field, what it got and what it takes; docs/errors/INVALID_OPTIONS.md',
+      hint: 'each line names the field, what it got and what it takes; docs/errors/WORKER_OPTIONS_INVALID.md',
     });
   }
 }

@@ -21,6 +21,10 @@ export interface CallContext {
 /** Methods of a service by their names in lower camel case. */
 export type RawService = Record<string, (request: any) => Promise<any>>;
 
+/** Status codes of gRPC. */
+const CANCELLED = 1;
+const DEADLINE_EXCEEDED = 4;
+
 /** A call that failed, in the shape of `@grpc/grpc-js`'s ServiceError. */
 export class RawCallError extends Error {
   override readonly name = 'RawCallError';
@@ -30,9 +34,9 @@ export class RawCallError extends Error {
   readonly details: string;
   readonly metadata: { get(name: string): (string | Uint8Array)[] };
 
-  constructor(cause: CoreRpcError) {
-    super(`${cause.grpcCode}: ${cause.message}`, { cause });
-    this.code = cause.grpcCode;
+  constructor(cause: CoreRpcError, code = cause.grpcCode) {
+    super(`${code}: ${cause.message}`, { cause });
+    this.code = code;
     this.details = cause.message;
     const values = new Map<string, string | Uint8Array>(Object.entries(cause.metadata ?? {}));
     if (cause.details.length > 0) values.set('grpc-status-details-bin', cause.details);
@@ -95,7 +99,10 @@ async function unary(
       await (abortSignal === undefined ? call : orAborted(call, abortSignal)),
     );
   } catch (error) {
-    throw error instanceof CoreRpcError ? new RawCallError(error) : error;
+    if (!(error instanceof CoreRpcError)) throw error;
+    // The native side ends a call past its deadline as cancelled, and does not say by whom.
+    const isLate = error.grpcCode === CANCELLED && deadline !== undefined && Date.now() >= Number(deadline);
+    throw new RawCallError(error, isLate ? DEADLINE_EXCEEDED : error.grpcCode);
   }
 }
 

@@ -16,7 +16,7 @@ function problemsOf(options: unknown, compile = compileWorkerOptions as (o: any,
   } catch (error) {
     expect(error).toBeInstanceOf(InvalidOptionsError);
     const { problems, code, message } = error as InvalidOptionsError;
-    expect(code).toBe('INVALID_OPTIONS');
+    expect(code).toBe('WORKER_OPTIONS_INVALID');
     for (const { field } of problems) expect(message).toContain(field);
     return Object.fromEntries(problems.map(({ field, problem }) => [field, problem]));
   }

@@ -8,7 +8,12 @@ import { join } from 'node:path';
 import { activityInfo, Context } from '@perdure/activity';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@perdure/worker';
 
-const { TEST_ADDRESS: address, TEST_QUEUE: taskQueue = '', TEST_MODE: mode = '', TEST_FILE: file } = process.env;
+const {
+  TEST_ADDRESS: address,
+  TEST_QUEUE: taskQueue = '',
+  TEST_MODE: mode = '',
+  TEST_FILE: file,
+} = process.env;
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);

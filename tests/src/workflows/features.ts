@@ -48,7 +48,7 @@ export async function timers(): Promise<string[]> {
 
 export async function clock(): Promise<unknown> {
   const before = Date.now();
-  const again = new Date().getTime();
+  const again = Number(new Date());
   await sleep(1000);
   const after = Date.now();
   return {
