@@ -87,18 +87,24 @@ export async function checkErrorPages() {
   return `${codes.size} codes`;
 }
 
-/** A class says `readonly code = 'X'`, or `readonly code: 'X' | 'Y'`, or names a union `type SomethingErrorCode`. */
+/** Codes that are not ours: those of Node.js on the objects that stand in for its own. */
+const FOREIGN_CODES = ['ERR_ASSERTION'];
+
+/**
+ * A class says `readonly code = 'X'`, or names a union `type SomethingErrorCode`, or is branded with its code.
+ * Codes of warnings are no error codes.
+ */
 export function codesInTypeScript(source) {
   const codes = [];
-  for (const [, value] of source.matchAll(/\breadonly code(?:\s*:[^=;{}()]+)?\s*=\s*([^;]+);/g)) {
-    for (const [, code] of value.matchAll(/'([A-Z][A-Z0-9_]+)'/g)) codes.push(code);
-  }
-  for (const [, type] of source.matchAll(
-    /(?:\breadonly code\s*:|\btype \w*ErrorCode\s*=)\s*([^=;{}(),]+)[;,]/g,
-  )) {
-    for (const [, code] of type.matchAll(/'([A-Z][A-Z0-9_]+)'/g)) codes.push(code);
-  }
-  return codes;
+  const collect = (text) => {
+    for (const [, code] of text.matchAll(/'([A-Z][A-Z0-9_]+)'/g)) codes.push(code);
+  };
+  for (const [, value] of source.matchAll(/\breadonly code(?:\s*:[^=;{}()]+)?\s*=\s*([^;]+);/g))
+    collect(value);
+  for (const [, union] of source.matchAll(/\btype \w*ErrorCode\s*=\s*([^;]+);/g)) collect(union);
+  for (const [, brand] of source.matchAll(/\bbrandError\(\s*\w+,\s*'\w+',\s*('[A-Z][A-Z0-9_]+'),?\s*\)/g))
+    collect(brand);
+  return codes.filter((code) => !FOREIGN_CODES.includes(code));
 }
 
 /** Arms of `fn code`, the one place where a Rust error picks its code. */

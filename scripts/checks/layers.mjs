@@ -4,7 +4,7 @@
  * Owns    reading imports out of sources and holding them against scripts/layers.json.
  * L1  A package names in package.json, and imports, only packages that its row allows; tests included.
  * L2  No relative import leaves its package, and none goes to another package's lib/, save for the paths in
- *     `publicDeepPaths`, which users may import too.
+ *     `publicDeepPaths`, which users may import too, and `innerPaths`, which layers share without showing them.
  * L3  Packages in `withoutNode` import no Node.js module outside of tests.
  * L4  Every imported npm package is declared by the package that imports it.
  * L5  Crates and pure Rust modules keep to their rows.
@@ -80,7 +80,7 @@ export function importBreach({ short, name, manifest }, file, inPackage, specifi
     const target = imported.slice('@perdure/'.length);
     const allowed = [...(table.packages[short] ?? []), ...(isTest ? table.testsMayAlsoUse : [])];
     if (!allowed.includes(target)) return `"${specifier}" is not below ${name}`; // L1
-    const isPublic = table.publicDeepPaths.some(
+    const isPublic = [...table.publicDeepPaths, ...table.innerPaths].some(
       (path) => specifier === path || (path.endsWith('/') && specifier.startsWith(path)),
     );
     if (specifier.startsWith(`${imported}/lib/`) && !isPublic) {
