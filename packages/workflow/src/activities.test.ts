@@ -149,6 +149,20 @@ describe('an activity', () => {
     ]);
   });
 
+  it('waits for its cancellation by default, unless the history was made by an SDK that did not', async () => {
+    const live = scenario(() => greet('x'));
+    const outcome = await live.activate([job.start()]);
+    expect(outcome.commands).toEqual([scheduled(1, 'greet', ['x'])]);
+    expect(outcome.flags).toEqual([1001]);
+    const replayed = await scenario(() => greet('x')).commands([job.start()], { isReplaying: true });
+    expect(replayed[0].scheduleActivity.cancellationType).toBeUndefined(); // 0, TRY_CANCEL
+    const own = await scenario(() => greet('x')).commands([job.start()], {
+      isReplaying: true,
+      flags: [1001],
+    });
+    expect(own).toEqual(outcome.commands);
+  });
+
   it('rejects, and fails the task, when an argument cannot be serialised', async () => {
     const loop: any = {};
     loop.self = loop;

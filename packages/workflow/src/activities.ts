@@ -7,6 +7,7 @@
  *     cancellation type.
  */
 import {
+  type ActivityCancellationType,
   type CancelledFailure,
   compilePriority,
   compileRetryPolicy,
@@ -26,6 +27,7 @@ import {
 import { type CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
 import { emit, pendingOf } from './commands';
 import { ActivationError } from './errors';
+import { hasFlag, SdkFlag } from './flags';
 import { type ActivityInput, intercept } from './interceptors';
 import { LocalActivityDoBackoff } from './local-activity-backoff';
 import { activityContext, argsToPayloads, failureToError, fromPayload } from './payloads';
@@ -130,9 +132,7 @@ function schedule(run: Run, input: ActivityInput): Promise<unknown> {
           startToCloseTimeout: msOptionalToTs(options.startToCloseTimeout, 'startToCloseTimeout'),
           heartbeatTimeout: msOptionalToTs(options.heartbeatTimeout, 'heartbeatTimeout'),
           retryPolicy: options.retry && compileRetryPolicy(options.retry),
-          cancellationType: encodeActivityCancellationType(
-            options.cancellationType ?? 'WAIT_CANCELLATION_COMPLETED',
-          ),
+          cancellationType: cancellationTypeOf(run, options.cancellationType),
           doNotEagerlyExecute: options.allowEagerDispatch === false,
           versioningIntent: versioningIntentToProto(options.versioningIntent),
           priority: options.priority && compilePriority(options.priority),
@@ -144,6 +144,12 @@ function schedule(run: Run, input: ActivityInput): Promise<unknown> {
     if (scope.cancellable) scope.listen(activity);
     pendingOf(run).add(OperationKind.Activity, seq, activity);
   });
+}
+
+/** The protocol's number; the default depends on the history (flags.ts). */
+export function cancellationTypeOf(run: Run, type: ActivityCancellationType | undefined): 0 | 1 | 2 {
+  if (type !== undefined) return encodeActivityCancellationType(type) ?? 0;
+  return hasFlag(run, SdkFlag.ActivitiesWaitForCancellation) ? 1 : 0;
 }
 
 /** A remote or a local activity that has been scheduled. */

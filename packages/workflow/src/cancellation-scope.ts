@@ -81,15 +81,24 @@ export class CancellationScope implements CancelListener {
   }
 
   /** Runs `fn` in this scope. @returns what `fn` returns; operations in it reject when the scope is cancelled */
-  async run<T>(fn: () => Promise<T>): Promise<T> {
+  run<T>(fn: () => Promise<T>): Promise<T> {
     return withContext(this.#run, { scope: this }, () => this.runInContext(fn));
+  }
+
+  /**
+   * Runs a timer in this scope without entering its context. It takes as many microtasks to settle as
+   * `run(() => sleep(...))` does: what else happens in the activation in which it fires depends on that.
+   * @internal
+   */
+  runTimer(durationMs: number): Promise<void> {
+    return this.runInContext(() => startTimer(this.#run, this, durationMs));
   }
 
   protected async runInContext<T>(fn: () => Promise<T>): Promise<T> {
     let timerScope: CancellationScope | undefined;
     if (this.timeout) {
       timerScope = new CancellationScope();
-      startTimer(this.#run, timerScope, this.timeout).then(() => this.cancel(), ignore);
+      timerScope.runTimer(this.timeout).then(() => this.cancel(), ignore);
     }
     try {
       return await fn();

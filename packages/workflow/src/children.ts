@@ -203,8 +203,8 @@ export async function executeChild<T extends Workflow>(
   options?: WithWorkflowArgs<T, ChildWorkflowOptions>,
 ): Promise<WorkflowResultType<T>> {
   const run = requireWritableRun('executeChild()');
-  const [, completed] = await execute(run, makeInput(run, workflowTypeOrFunc, options));
-  return (await completed) as WorkflowResultType<T>;
+  const input = makeInput(run, workflowTypeOrFunc, options);
+  return execute(run, input).then(([, completed]) => completed as Promise<WorkflowResultType<T>>);
 }
 
 function makeInput(

@@ -34,7 +34,7 @@ export function emit(run: Run, command: WorkflowCommand, options?: CommandOption
   }
   const inScope = currentContext()?.eventGroups;
   if (inScope !== undefined || options?.eventGroups !== undefined) {
-    command.eventGroupMarkers = eventGroupMarkers(run, inScope, options?.eventGroups);
+    command.eventGroupMarkers = eventGroupMarkers(inScope, options?.eventGroups);
   }
   run.commands.push(command);
   if (run.worker.registration.traceCommands) traceCommand(run, command);

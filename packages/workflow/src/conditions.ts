@@ -7,7 +7,7 @@
  * Q3  With a timeout the timer is started whether or not the predicate holds, and cancelled once it does:
  *     histories have it so.
  */
-import { type CancelledFailure, type Duration, msToNumber } from '@perdure/common';
+import type { CancelledFailure, Duration } from '@perdure/common';
 import { CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
 import { patchedInternally } from './patches';
 import type { CancelListener, Reject, Resolve } from './runtime/operations';
@@ -27,7 +27,7 @@ export async function condition(
   options?: TimerOptions,
 ): Promise<unknown> {
   const run = requireWritableRun('condition()');
-  if (timeout === undefined || (msToNumber(timeout) === 0 && !patchedInternally(run, ZERO_TIMEOUT_PATCH))) {
+  if (timeout === undefined || (timeout === 0 && !patchedInternally(run, ZERO_TIMEOUT_PATCH))) {
     return waitFor(run, fn);
   }
   return CancellationScope.cancellable(async () => {

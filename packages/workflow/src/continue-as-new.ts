@@ -88,7 +88,7 @@ export function makeContinueAsNewFunc<F extends Workflow>(
           initialVersioningBehavior: encodeInitialVersioningBehavior(options.initialVersioningBehavior),
         },
         inScope !== undefined || options.eventGroups !== undefined
-          ? eventGroupMarkers(run, inScope, options.eventGroups)
+          ? eventGroupMarkers(inScope, options.eventGroups)
           : undefined,
       );
     };

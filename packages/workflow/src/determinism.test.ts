@@ -118,12 +118,14 @@ function asText(commands: unknown): string {
 interface Recorded {
   activations: { jobs: WorkflowActivationJob[]; facts: Facts }[];
   commands: string[];
+  /** Flags that the core has recorded by the end of each activation. */
+  flags: number[][];
 }
 
 /** Answers commands in a random order until nothing is open, and records what went in and out. */
 async function record(steps: Step[], choices: number[]): Promise<Recorded> {
   const s = new Scenario({ wf: program(steps) });
-  const recorded: Recorded = { activations: [], commands: [] };
+  const recorded: Recorded = { activations: [], commands: [], flags: [] };
   const open: WorkflowActivationJob[][] = [];
   let jobs: WorkflowActivationJob[] = [job.start()];
   let ended = false;
@@ -131,6 +133,7 @@ async function record(steps: Step[], choices: number[]): Promise<Recorded> {
     const facts: Facts = { now: 1_700_000_000_000 + turn * 1000, historyLength: 3 + turn };
     recorded.activations.push({ jobs, facts });
     const outcome = await s.activate(jobs, facts);
+    recorded.flags.push(outcome.flags ?? []);
     recorded.commands.push(asText(outcome.commands ?? outcome.failed));
     if (outcome.commands === undefined) break;
     for (const command of outcome.commands) ended = answer(command, open) || ended;
@@ -188,7 +191,7 @@ async function replay(steps: Step[], recorded: Recorded, last: number): Promise<
     const outcome = await s.activate([...jobs, ...notify], {
       ...facts,
       isReplaying: i < last,
-      flags: [1, 2],
+      flags: recorded.flags[i],
     });
     commands.push(asText(outcome.commands ?? outcome.failed));
   }

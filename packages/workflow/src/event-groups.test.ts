@@ -19,4 +19,17 @@ describe('an event group', () => {
       undefined,
     ]);
   });
+
+  it('has an id of its label that no other label has, and draws nothing for it', async () => {
+    const s = scenario(async () => {
+      const before = createEventGroup('A');
+      await Promise.all(
+        [before, createEventGroup('B'), createEventGroup('A')].map((g) => g.withScope(() => sleep(1))),
+      );
+    });
+    const ids = (await s.commands([job.start()])).map((command) => command.eventGroupMarkers[0].label.id);
+    expect(ids[0]).toMatch(/^[0-9a-f]{32}$/);
+    expect(ids[2]).toBe(ids[0]);
+    expect(ids[1]).not.toBe(ids[0]);
+  });
 });

@@ -1,7 +1,10 @@
 /** Event groups: marks on commands by which user interfaces group the events they lead to. Experimental. */
+
+import { defaultPayloadConverter } from '@perdure/common';
+import { encode } from '@perdure/common/lib/encoding';
 import type { EventGroupMarker as ProtoMarker } from '@perdure/proto/temporal/api/sdk/v1/event_group_marker';
 import { currentContext, withContext } from './async-context';
-import { uuid4 } from './random';
+import { Alea } from './random';
 import { type Run, requireWritableRun } from './runtime/run';
 
 export interface EventGroupMarker {
@@ -22,15 +25,29 @@ export class EventGroup implements EventGroupMarker {
   }
 }
 
-/** @param label shown by user interfaces @param options.id default: a deterministic UUID */
+/**
+ * @param label shown by user interfaces; never passes the worker's payload converter, only its codecs
+ * @param options.id groups with equal ids are one group. Default: made of the label, the same on every replay and
+ *   without drawing from the random stream
+ */
 export function createEventGroup(label: string, options?: { id?: string }): EventGroupMarker {
-  requireWritableRun('createEventGroup()');
-  return new EventGroup(options?.id ?? uuid4(), label);
+  const run = requireWritableRun('createEventGroup()');
+  return new EventGroup(options?.id ?? idOf(run, label), label);
+}
+
+function idOf(run: Run, label: string): string {
+  const stream = Alea.seeded(encode(`${run.init.originalExecutionRunId || run.runId}${label}`));
+  return [0, 0, 0, 0]
+    .map(() =>
+      Math.floor(stream.next() * 2 ** 32)
+        .toString(16)
+        .padStart(8, '0'),
+    )
+    .join('');
 }
 
 /** Markers of a command: those of the surrounding scopes first, then its own, each once. */
 export function eventGroupMarkers(
-  run: Run,
   inScope: readonly EventGroup[] | undefined,
   own: readonly EventGroupMarker[] | undefined,
 ): ProtoMarker[] {
@@ -39,6 +56,6 @@ export function eventGroupMarkers(
     if (marker instanceof EventGroup) byId.set(marker.id, marker);
   }
   return [...byId.values()].map(({ id, label }) => ({
-    label: { id, label: run.payloadConverter.toPayload(label) },
+    label: { id, label: defaultPayloadConverter.toPayload(label) },
   }));
 }

@@ -14,17 +14,22 @@ export const SdkFlag = {
   ShieldedScopes: 1,
   /** All jobs of an activation are applied before any promise continues. */
   SingleBatch: 2,
+  /**
+   * Activities without a cancellationType wait until their cancellation is complete, as the API has it. SDKs that
+   * do not know this flag let them reject at once, and histories made so have to replay so.
+   */
+  ActivitiesWaitForCancellation: 1001,
 } as const;
 export type SdkFlag = (typeof SdkFlag)[keyof typeof SdkFlag];
 
-/** SDK versions that had both behaviours but did not record them. */
+/** SDK versions that had the first two behaviours but did not record them. */
 const UNRECORDED: ReadonlySet<string> = new Set(['1.11.0', '1.11.1']);
 
 /** Whether the run behaves as `flag` says. */
 export function hasFlag(run: Run, flag: SdkFlag): boolean {
   const flags = run.flags;
   if (flags.has(flag)) return true;
-  if (run.replaying && !UNRECORDED.has(run.lastSdkVersion)) return false; // F2
+  if (run.replaying && (flag > SdkFlag.SingleBatch || !UNRECORDED.has(run.lastSdkVersion))) return false; // F2
   flags.add(flag); // F1
   return true;
 }

@@ -12,8 +12,7 @@ import {
   tsToMs,
   type UntypedActivities,
 } from '@perdure/common';
-import { encodeActivityCancellationType } from '@perdure/common/lib/activity-options';
-import { activityProxy, PendingActivity, typeInfoOf } from './activities';
+import { activityProxy, cancellationTypeOf, PendingActivity, typeInfoOf } from './activities';
 import {
   checkActivityOptions,
   type LocalActivityInterfaceFor,
@@ -110,9 +109,7 @@ function schedule(run: Run, input: LocalActivityInput): Promise<unknown> {
           startToCloseTimeout: msOptionalToTs(options.startToCloseTimeout, 'startToCloseTimeout'),
           retryPolicy: options.retry && compileRetryPolicy(options.retry),
           localRetryThreshold: msOptionalToTs(options.localRetryThreshold, 'localRetryThreshold'),
-          cancellationType: encodeActivityCancellationType(
-            options.cancellationType ?? 'WAIT_CANCELLATION_COMPLETED',
-          ),
+          cancellationType: cancellationTypeOf(run, options.cancellationType),
         },
       },
       options,

@@ -38,7 +38,7 @@ async function deliver(
 ): Promise<unknown> {
   const args = payloadsToArgs(run, job.input, registered as { inputTypes?: readonly any[] });
   const interceptors = run.interceptors;
-  if (interceptors === undefined) return callHandler(run, name, registered, args);
+  if (interceptors === undefined) return await callHandler(run, name, registered, args);
   return intercept(interceptors.inbound, 'handleSignal', async (input: SignalInput) => {
     // An interceptor may have changed the name: the handler is that of the name it leaves.
     const target = run.signals?.find(input.signalName);

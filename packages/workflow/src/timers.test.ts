@@ -148,4 +148,26 @@ describe('setTimeout', () => {
     await s.commands([job.start()]);
     expect((await s.activate([job.fireTimer(1)])).failed).toBe('oops in callback');
   });
+
+  it('in histories older than scopes for it is cancelled by clearTimeout only, which uses up a number', async () => {
+    const s = scenario(async () => {
+      clearTimeout(setTimeout(() => undefined, 5));
+      await sleep(9);
+    });
+    expect(await s.commands([job.start()], { isReplaying: true })).toEqual([
+      timer(1, 5),
+      { cancelTimer: { seq: 1 } },
+      timer(3, 9),
+    ]);
+  });
+
+  it('in histories older than scopes for it fires in spite of a cancelled workflow', async () => {
+    const s = scenario(() => new Promise((resolve) => setTimeout(() => resolve('called'), 5)));
+    const facts = { isReplaying: true };
+    await s.commands([job.start()], facts);
+    expect(await s.commands([job.cancel()], facts)).toEqual([]);
+    expect(await s.commands([job.fireTimer(1)], facts)).toEqual([
+      { completeWorkflowExecution: { result: 'called' } },
+    ]);
+  });
 });

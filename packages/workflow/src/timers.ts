@@ -9,6 +9,7 @@ import { type CancelledFailure, type Duration, msToNumber, msToTs, ValueError } 
 import { CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
 import { type CommandOptions, emit, pendingOf } from './commands';
 import type { EventGroupMarker } from './event-groups';
+import { hasFlag, SdkFlag } from './flags';
 import { intercept } from './interceptors';
 import {
   type CancelListener,
@@ -108,17 +109,13 @@ export function setTimeout(callback: (...args: any[]) => unknown, ms?: Duration,
     );
   }
   const durationMs = Math.max(1, toMs(ms));
+  if (!hasFlag(run, SdkFlag.ShieldedScopes)) return setTimeoutOutsideScopes(run, callback, durationMs, args);
   const handle = run.nextSeqs.timer;
   const scope = new CancellationScope();
-  startTimer(run, scope, durationMs).then(
+  scope.runTimer(durationMs).then(
     () => {
       timeoutsOf(run).delete(handle);
-      // An error here has no one to catch it: as in an ordinary program it is an uncaught one.
-      try {
-        callback(...args);
-      } catch (error) {
-        run.failTask(error);
-      }
+      callOrFail(run, callback, args);
     },
     () => timeoutsOf(run).delete(handle),
   );
@@ -126,9 +123,40 @@ export function setTimeout(callback: (...args: any[]) => unknown, ms?: Duration,
   return handle;
 }
 
+/** As `setTimeout` was before the flag: no scope cancels the timer. */
+function setTimeoutOutsideScopes(
+  run: Run,
+  callback: (...args: any[]) => unknown,
+  durationMs: number,
+  args: unknown[],
+): number {
+  const seq = run.nextSeqs.timer++;
+  emit(run, { startTimer: { seq, startToFireTimeout: msToTs(durationMs) } });
+  new Promise((resolve, reject) => {
+    const scope = new CancellationScope({ cancellable: false });
+    pendingOf(run).add(OperationKind.Timer, seq, new PendingTimer(run, seq, scope, resolve, reject));
+  }).then(() => callOrFail(run, callback, args));
+  return seq;
+}
+
+/** An error here has no one to catch it: as in an ordinary program it is an uncaught one. */
+function callOrFail(run: Run, callback: (...args: any[]) => unknown, args: unknown[]): void {
+  try {
+    callback(...args);
+  } catch (error) {
+    run.failTask(error);
+  }
+}
+
 /** `clearTimeout` of workflow code. Handles that are unknown, or have fired, are ignored. */
 export function clearTimeout(handle?: unknown): void {
   const run = requireWritableRun('clearTimeout()');
+  if (!hasFlag(run, SdkFlag.ShieldedScopes)) {
+    run.nextSeqs.timer++; // histories made so have used a number here
+    run.pending?.take(OperationKind.Timer, handle as number);
+    emit(run, { cancelTimer: { seq: handle as number } });
+    return;
+  }
   const scopes = timeoutsOf(run);
   const scope = scopes.get(handle as number);
   if (scope === undefined) return;

@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@perdure/common';
 import {
   condition,
+  continueAsNew,
   currentUpdateInfo,
   defineUpdate,
   setDefaultUpdateHandler,
@@ -217,5 +218,14 @@ describe('an update', () => {
     const { sinkCalls } = await s.activate([job.update('set'), job.fireTimer(1)]);
     expect(sinkCalls[0]?.args[0]).toMatch(/update handlers/);
     expect(sinkCalls[0]?.args[1]).toMatchObject({ updateHandlers: [{ name: 'set', id: 'id-set' }] });
+  });
+
+  it('handler may continue as new', async () => {
+    const s = scenario(idle(() => setHandler(set, () => continueAsNew())));
+    await s.commands([job.start()]);
+    expect(await s.commands([job.update('set')])).toEqual([
+      accepted('set'),
+      { continueAsNewWorkflowExecution: { workflowType: 'wf' } },
+    ]);
   });
 });

@@ -11,6 +11,7 @@ import { ApplicationFailure } from '@perdure/common';
 import type { DoUpdate } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import { currentContext, withContext } from './async-context';
 import { emit } from './commands';
+import { endWithError } from './completion';
 import { UnserializableValueError } from './errors';
 import { type RegisteredHandler, trackHandler } from './handlers';
 import { intercept, type UpdateInput } from './interceptors';
@@ -62,16 +63,16 @@ function accept(run: Run, job: DoUpdate, info: UpdateInfo, registered: Registere
     return;
   }
   emit(run, { updateResponse: { protocolInstanceId, accepted: {} } }); // U1
-  const settled = handle(run, input, registered).then(
-    (value) => complete(run, protocolInstanceId, value, registered),
-    (error) => {
+  const settled = handle(run, input, registered)
+    .then((value) => complete(run, protocolInstanceId, value, registered))
+    // A link of its own: a failure is told one microtask later than a result, as histories have it.
+    .catch((error) => {
       if (failsWorkflow(run, error)) {
         emit(run, { updateResponse: { protocolInstanceId, rejected: safeErrorToFailure(run, error) } });
       } else {
-        run.failTask(error);
+        endWithError(run, error);
       }
-    },
-  );
+    });
   trackHandler(
     run,
     { kind: 'update', name: info.name, updateId: info.id, unfinishedPolicy: registered.unfinishedPolicy },
@@ -103,11 +104,12 @@ function validate(run: Run, validator: (...args: any[]) => void, input: UpdateIn
   }
 }
 
-async function handle(run: Run, input: UpdateInput, registered: RegisteredHandler): Promise<unknown> {
+/** Settles one microtask after the handler's promise, as histories have it. */
+function handle(run: Run, input: UpdateInput, registered: RegisteredHandler): Promise<unknown> {
   const innermost = async (changed: UpdateInput): Promise<unknown> =>
     registered === run.updates?.fallback
-      ? registered.handler(changed.name, ...changed.args)
-      : registered.handler(...changed.args);
+      ? await registered.handler(changed.name, ...changed.args)
+      : await registered.handler(...changed.args);
   const interceptors = run.interceptors;
   if (interceptors === undefined) return innermost(input);
   return intercept(interceptors.inbound, 'handleUpdate', innermost)(input);
