@@ -102,16 +102,10 @@ describe('a pool', () => {
   });
 
   it('runs on the calling thread when asked to, with the same results', async () => {
-    const { start, pool, warnings } = await poolOf(
-      { hello: 'return 1 + args[0];', lost: 'Promise.reject(1); await wf.sleep(1);' },
-      { inline: true },
-    );
+    const { start, pool } = await poolOf({ hello: 'return 1 + args[0];' }, { inline: true });
     expect((await start('hello', 'a', 1)).value).toBe(2);
     expect(pool.laneIds).toHaveLength(1);
     expect((await pool.stats())[0]!.activations).toBe(1);
-    await start('lost', 'b');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-    expect(warnings.map(({ code }) => code)).toEqual(['UNHANDLED_REJECTION']);
   });
 
   it('refuses work after it was closed', async () => {
@@ -256,6 +250,20 @@ describe('the process', () => {
   ])('exits %s', (_name, rest, status) => {
     const result = run(rest);
     expect([result.status, result.stdout.trim(), result.signal]).toEqual([status, 'done', null]);
+  });
+
+  it('survives rejections of workflows on the calling thread, and still ends for its own', () => {
+    const inline = (rest: string) =>
+      run(
+        `const inline = await require(${JSON.stringify(require.resolve('./testing/pools'))}).testPool({ lost: 'Promise.reject(1); await wf.sleep(1);' }, { inline: true });
+         await inline.start('lost', 'b'); setTimeout(() => { console.log(inline.warnings.map(({ code }) => code).join()); ${rest} }, 10);`,
+      );
+    expect(inline('').stdout.trim()).toBe('UNHANDLED_REJECTION');
+    expect(inline('').status).toBe(0);
+    expect(inline('Promise.reject(new Error("mine"));')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('mine'),
+    });
   });
 
   it('stays while an activation is awaited', () => {

@@ -9,7 +9,7 @@
  * L3  Before an activation runs, the board says which run it is: whoever must end the lane can name it.
  */
 import type { Script } from 'node:vm';
-import { LaneBatch, type LaneCompletion, LaneCompletions } from '@perdure/proto/perdure/core/v1/exchange';
+import { LaneBatch, LaneCompletions } from '@perdure/proto/perdure/core/v1/exchange';
 import { WorkflowActivationCompletion } from '@perdure/proto/temporal/sdk/core/workflow_completion/workflow_completion';
 import type { RuntimeApi, SinkCallRecord, WorkerRegistration } from '@perdure/workflow/runtime';
 import { type ActivityBoard, idleBoard } from './activity-board';
@@ -28,7 +28,7 @@ export type Isolation = 'realm' | 'context';
 export interface LaneEvents {
   onSinkCalls(calls: readonly SinkCallRecord[]): void;
   onWarning(warning: LaneWarning): void;
-  /** Now and then, unasked: the last figures of a lane that dies. */
+  /** After each full garbage collection: the last figures of a lane that dies. */
   onStats?(stats: LaneStats): void;
 }
 
@@ -90,6 +90,7 @@ export class Lane {
   #end: LaneEnd | undefined;
   #activations = 0;
   #runs = 0;
+  readonly #runsByType = new Map<string, number>();
   /** The run whose activation was handled last, for whatever surfaces right after it. */
   #current: { worker: number; runId: string; workflowType: string } | undefined;
   readonly #warnedRuns = new Set<string>();
@@ -105,9 +106,8 @@ export class Lane {
     this.#pressure = watchHeap(
       () => this.#runs,
       (count) => this.#end?.evict(count) ?? 0,
-      (message) => {
-        events.onWarning({ code: 'HEAP_PRESSURE', message, lane: number });
-      },
+      (message) => events.onWarning({ code: 'HEAP_PRESSURE', message, lane: number }),
+      () => events.onStats?.(this.stats()),
     );
   }
 
@@ -149,7 +149,7 @@ export class Lane {
     const worker = this.#workers.get(number);
     if (worker === undefined) return;
     this.#workers.delete(number);
-    this.#runs -= worker.runs.size;
+    for (const run of worker.runs.values()) this.#count(run, -1);
     if (worker.isolation === 'realm') worker.bundle.realm?.api.unregister(number);
     worker.bundle.workers.delete(number);
     if (worker.bundle.workers.size > 0) return;
@@ -159,7 +159,7 @@ export class Lane {
   /** Handles one LaneBatch and gives its completions to the transport. */
   handleBatch(bytes: Uint8Array): void {
     const items = LaneBatch.decode(bytes).items ?? [];
-    let completions: LaneCompletion[] = [];
+    let completions: Uint8Array[] = [];
     const last = items.length - 1;
     let flushAt = last > 0 ? performance.now() + flushAfterMs : 0;
     for (let i = 0; i <= last; i++) {
@@ -168,7 +168,9 @@ export class Lane {
         this.#evict(worker, runId);
         continue;
       }
-      completions.push({ worker, completion: this.#activate(worker, runId, activation) });
+      const completion = this.#activate(worker, runId, activation);
+      // The runtime reuses the completion's memory in the next begin; encoding copies it.
+      completions.push(LaneCompletions.encode({ items: [{ worker, completion }] }).finish());
       if (i < last && performance.now() > flushAt) {
         this.#flush(completions);
         completions = [];
@@ -176,7 +178,7 @@ export class Lane {
       }
     }
     if (completions.length > 0) this.#flush(completions);
-    if (this.#pressure.check()) this.events.onStats?.(this.stats());
+    this.#pressure.check();
   }
 
   /** Reports a promise that was rejected without a handler. @returns false if it is none of this lane's */
@@ -206,11 +208,6 @@ export class Lane {
   }
 
   stats(): LaneStats {
-    const types = new Map<string, number>();
-    for (const worker of this.#workers.values()) {
-      for (const { workflowType } of worker.runs.values())
-        types.set(workflowType, (types.get(workflowType) ?? 0) + 1);
-    }
     let realms = 0;
     for (const { realm } of this.#bundles.values()) if (realm !== undefined) realms++;
     return {
@@ -219,7 +216,7 @@ export class Lane {
       activations: this.#activations,
       realms,
       ...this.#pressure.heap(),
-      runsByType: [...types].sort((a, b) => b[1] - a[1]),
+      runsByType: [...this.#runsByType].sort((a, b) => b[1] - a[1]),
     };
   }
 
@@ -237,8 +234,9 @@ export class Lane {
     });
   }
 
-  #flush(items: LaneCompletion[]): void {
-    this.#end?.complete(LaneCompletions.encode({ items }).finish());
+  /** Encoded messages that follow each other are the encoding of them merged: one LaneCompletions. */
+  #flush(encoded: Uint8Array[]): void {
+    this.#end?.complete(encoded.length === 1 ? encoded[0]! : Buffer.concat(encoded));
   }
 
   #evict(number: number, runId: string): void {
@@ -246,7 +244,7 @@ export class Lane {
     const run = worker?.runs.get(runId);
     if (worker === undefined || run === undefined) return;
     worker.runs.delete(runId);
-    this.#runs--;
+    this.#count(run, -1);
     try {
       run.realm.api.evict(number, runId);
     } catch (error) {
@@ -274,7 +272,7 @@ export class Lane {
         return failure(runId, `no context could be made for the run: ${describe(error)}`);
       }
       worker.runs.set(runId, run);
-      this.#runs++;
+      this.#count(run, 1);
     }
     const { realm, workflowType } = run;
     this.#current = { worker: number, runId, workflowType };
@@ -285,6 +283,13 @@ export class Lane {
       this.onActivationDone?.();
       this.board.end();
     }
+  }
+
+  #count({ workflowType }: Run, change: 1 | -1): void {
+    this.#runs += change;
+    const count = (this.#runsByType.get(workflowType) ?? 0) + change;
+    if (count === 0) this.#runsByType.delete(workflowType);
+    else this.#runsByType.set(workflowType, count);
   }
 
   #realmForRun(worker: Worker): Realm {
@@ -301,12 +306,12 @@ export class Lane {
       api.begin(worker, realm.bytesFrom(activation));
       realm.drain();
       while (api.step()) realm.drain();
-      completion = copyOf(api.finish());
+      completion = api.finish();
     } catch (error) {
       const message = `the activation could not be finished: ${describe(error)}`;
       this.events.onWarning({ code: 'ACTIVATION_ABORTED', message, lane: this.number, ...this.#current });
       try {
-        completion = copyOf(api.abort(message));
+        completion = api.abort(message);
       } catch {
         completion = failure(runId, message);
       }
@@ -326,13 +331,6 @@ export class Lane {
     }
     return completion;
   }
-}
-
-/** The runtime reuses its memory, so what is kept past the next begin is copied. */
-function copyOf(bytes: Uint8Array): Uint8Array {
-  return Uint8Array.prototype.slice.call(
-    new Uint8Array(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength),
-  );
 }
 
 /** A completion that fails the task, for when no runtime can make one. */

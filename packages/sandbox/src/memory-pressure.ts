@@ -6,6 +6,7 @@
  * M2  Evicting is asked for in proportion to what is too much, and not again before the next collection.
  */
 import { getHeapStatistics } from 'node:v8';
+import { resourceLimits } from 'node:worker_threads';
 
 /** Live bytes above this share of the limit are too much ... */
 const highShare = 0.6;
@@ -14,7 +15,7 @@ const targetShare = 0.4;
 /** The total, garbage included, above which runs go without waiting for a collection. */
 const alarmShare = 0.85;
 /** Batches between two looks at the total; a look takes some microseconds. */
-const batchesPerLook = 64;
+const batchesPerLook = 16;
 
 export interface HeapFigures {
   readonly heapUsedBytes: number;
@@ -22,27 +23,39 @@ export interface HeapFigures {
 }
 
 export interface PressureValve {
-  /** Called after each batch. @returns true if this was the moment for a look */
-  check(): boolean;
+  /** Called after each batch. */
+  check(): void;
   heap(): HeapFigures;
+}
+
+/** V8's own figure counts the young generation, too, but it is the old one that ends a thread when it is full. */
+function threadHeap(): HeapFigures {
+  const { used_heap_size: heapUsedBytes, heap_size_limit } = getHeapStatistics();
+  const { maxOldGenerationSizeMb } = resourceLimits;
+  return {
+    heapUsedBytes,
+    heapLimitBytes: maxOldGenerationSizeMb === undefined ? heap_size_limit : maxOldGenerationSizeMb * 2 ** 20,
+  };
 }
 
 /**
  * @param runs how many runs the lane holds
  * @param evict asks the transport for evictions, returns how many will come
  * @param warn gets a sentence when runs had to go
+ * @param onCollection called after each full collection, seldom by nature
  */
 export function watchHeap(
   runs: () => number,
   evict: (count: number) => number,
   warn: (message: string) => void,
-  heapStatistics: () => { used_heap_size: number; heap_size_limit: number } = getHeapStatistics,
+  onCollection: () => void = () => {},
+  heap: () => HeapFigures = threadHeap,
 ): PressureValve {
   let batches = 0;
   let asked = false;
 
   function relieve(share: number): void {
-    const { used_heap_size: used, heap_size_limit: limit } = heapStatistics();
+    const { heapUsedBytes: used, heapLimitBytes: limit } = heap();
     if (used < share * limit || asked) return;
     const held = runs();
     if (held === 0) return;
@@ -61,6 +74,7 @@ export function watchHeap(
   const collections = new FinalizationRegistry<void>(() => {
     asked = false;
     relieve(highShare);
+    onCollection();
     arm();
   });
   function arm(): void {
@@ -70,13 +84,8 @@ export function watchHeap(
 
   return {
     check() {
-      if (++batches % batchesPerLook !== 0) return false;
-      relieve(alarmShare);
-      return true;
+      if (++batches % batchesPerLook === 0) relieve(alarmShare);
     },
-    heap() {
-      const { used_heap_size: heapUsedBytes, heap_size_limit: heapLimitBytes } = heapStatistics();
-      return { heapUsedBytes, heapLimitBytes };
-    },
+    heap,
   };
 }
