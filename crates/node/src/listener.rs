@@ -4,8 +4,6 @@
 //! L2  A listener keeps the process alive only between `hold` and `release`.
 //! L3  Nothing that a listener throws leaves here: while its thread is being terminated every call fails in odd ways,
 //!     and Neon would end the process over it. Listeners catch what they throw themselves (native-errors.ts).
-//! L3  A thread that is ended while its listener runs is no error: nothing can be thrown there any more. The engine
-//!     shows it as an exception without a value, null; an error of the listener itself is thrown on.
 
 use neon::event::Channel;
 use neon::prelude::*;

@@ -34,12 +34,13 @@ export class RawCallError extends Error {
   readonly details: string;
   readonly metadata: { get(name: string): (string | Uint8Array)[] };
 
-  constructor(cause: CoreRpcError, code = cause.grpcCode) {
-    super(`${code}: ${cause.message}`, { cause });
+  /** @param cause absent for a call that never left */
+  constructor(code: number, details: string, cause?: CoreRpcError) {
+    super(`${code}: ${details}`, cause && { cause });
     this.code = code;
-    this.details = cause.message;
-    const values = new Map<string, string | Uint8Array>(Object.entries(cause.metadata ?? {}));
-    if (cause.details.length > 0) values.set('grpc-status-details-bin', cause.details);
+    this.details = details;
+    const values = new Map<string, string | Uint8Array>(Object.entries(cause?.metadata ?? {}));
+    if (cause !== undefined && cause.details.length > 0) values.set('grpc-status-details-bin', cause.details);
     this.metadata = {
       get: (name) => {
         const value = values.get(name.toLowerCase());
@@ -81,8 +82,10 @@ async function unary(
   const { deadline, metadata = {}, abortSignal } = caller.context() ?? {};
   abortSignal?.throwIfAborted();
   const { text: headers, binary: binaryHeaders } = splitMetadata(metadata);
-  // A deadline that has passed still has to be a deadline: 0 would mean none.
-  const timeoutMs = deadline === undefined ? 0 : Math.max(1, Number(deadline) - Date.now());
+  const timeoutMs = deadline === undefined ? 0 : Number(deadline) - Date.now();
+  if (deadline !== undefined && timeoutMs <= 0) {
+    throw new RawCallError(DEADLINE_EXCEEDED, `the deadline of ${method.name} passed before the call began`);
+  }
   const call = caller.call(
     RpcCall.encode({
       service,
@@ -102,7 +105,7 @@ async function unary(
     if (!(error instanceof CoreRpcError)) throw error;
     // The native side ends a call past its deadline as cancelled, and does not say by whom.
     const isLate = error.grpcCode === CANCELLED && deadline !== undefined && Date.now() >= Number(deadline);
-    throw new RawCallError(error, isLate ? DEADLINE_EXCEEDED : error.grpcCode);
+    throw new RawCallError(isLate ? DEADLINE_EXCEEDED : error.grpcCode, error.message, error);
   }
 }
 

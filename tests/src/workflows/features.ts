@@ -48,11 +48,11 @@ export async function timers(): Promise<string[]> {
 
 export async function clock(): Promise<unknown> {
   const before = Date.now();
-  const again = Number(new Date());
+  const again = new Date();
   await sleep(1000);
   const after = Date.now();
   return {
-    standsStill: before === again,
+    standsStill: before === again.getTime(),
     moved: after - before >= 1000,
     random: [Math.random(), Math.random()],
     id: uuid4(),
