@@ -1,3 +1,5 @@
+import fs from 'node:fs';
+import path from 'node:path';
 import { hasCode } from '@perdure/common';
 import {
   historyFromJSON,
@@ -81,6 +83,16 @@ describe('histories', () => {
     ]) {
       expect(Buffer.from(History.encode(historyFromJSON(other)).finish()).equals(wire)).toBe(true);
     }
+  });
+
+  it('of a real server, as the CLI shows them, are written exactly as they were read', () => {
+    const file = path.resolve(__dirname, '../src/testing/history-of-the-cli.json');
+    const text = fs.readFileSync(file, 'utf8');
+    const history = historyFromJSON(text);
+    expect(history.events!.map(({ eventType }) => eventType)).toEqual([1, 5, 26, 27]);
+    expect(JSON.parse(historyToJSON(history))).toEqual(JSON.parse(text));
+    const overTheWire = History.decode(History.encode(history).finish());
+    expect(JSON.parse(historyToJSON(overTheWire))).toEqual(JSON.parse(text));
   });
 
   it('may hold payload data as decoded JSON', () => {
