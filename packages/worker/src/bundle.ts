@@ -2,7 +2,6 @@
  * From options to a bundle: bundles the workflows, or reads what was bundled beforehand. The bundler is loaded
  * only for the former.
  */
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { BundlerPlugin, WorkflowBundleWithSourceMap } from '@perdure/bundler';
 import type { Logger } from '@perdure/common';
@@ -65,6 +64,7 @@ async function codeOf(bundle: NonNullable<CompiledWorkerOptions['workflowBundle'
 
 function fromCode(code: string): LoadedBundle {
   const map = INLINE_MAP.exec(code);
+  const { createHash } = require('node:crypto') as typeof import('node:crypto');
   const hash = createHash('sha256').update(code).digest('hex');
   return {
     code: map === null ? code : code.slice(0, map.index),

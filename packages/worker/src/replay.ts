@@ -79,6 +79,7 @@ class Replayer {
       configured = (await plugin.configureReplayWorker?.(configured)) ?? configured;
     }
     const compiled = compileReplayWorkerOptions(configured, runtime.logger);
+    runtime.workflows.prepare(compiled);
     const bundle = await loadBundle(compiled, runtime.logger);
     if (bundle === undefined) throw new ReplayError('no plugin has set workflowsPath or workflowBundle');
     return Replayer.#opened(new Replayer(runtime, compiled, bundle));

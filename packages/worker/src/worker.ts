@@ -85,7 +85,12 @@ export class Worker {
     }
     const compiled = compileWorkerOptions(configured, runtime.logger);
     const parts = new Parts(runtime, compiled);
+    const stayAlive = setInterval(() => undefined, 2 ** 30);
+    let opened: WorkerHandle | undefined;
     try {
+      if (compiled.workflowsPath !== undefined || compiled.workflowBundle !== undefined) {
+        runtime.workflows.prepare(compiled);
+      }
       const [connection, bundle] = await Promise.all([
         parts.useConnection(configured.connection),
         loadBundle(compiled, runtime.logger),
@@ -109,7 +114,7 @@ export class Worker {
         WorkerOptionsMessage.encode(message).finish(),
         (batch) => worker.#onTasks(batch),
       );
-      await native.workerValidate(worker.#handle);
+      opened = worker.#handle;
       if (codec) {
         worker.#codecs = new CodecStage(converters.payloadCodecs, compiled.namespace, (response) =>
           native.codecComplete(worker.#handle!, response),
@@ -121,15 +126,21 @@ export class Worker {
           heartbeat: (heartbeat) => native.activityHeartbeat(worker.#handle!, heartbeat),
         });
       }
-      if (bundle !== undefined) {
-        worker.#hosted = await parts.useLanes(native.workerNumber(worker.#handle), bundle, (lanes) =>
-          native.workerSetLanes(worker.#handle!, lanes),
-        );
-      }
+      const [hosted] = await Promise.all([
+        bundle &&
+          parts.useLanes(native.workerNumber(worker.#handle), bundle, (lanes) =>
+            native.workerSetLanes(worker.#handle!, lanes),
+          ),
+        native.workerValidate(worker.#handle),
+      ]);
+      worker.#hosted = hosted;
       return worker;
     } catch (error) {
+      if (opened !== undefined) discard(opened);
       await parts.release(); // W3
       throw error;
+    } finally {
+      clearInterval(stayAlive);
     }
   }
 
@@ -407,6 +418,12 @@ export class Worker {
       await this.parts.release(); // W3
     }
   }
+}
+
+/** Closes a native worker that was never started: it has no task that anybody would have to wait for. */
+function discard(handle: WorkerHandle): void {
+  loadNative().workerShutdown(handle);
+  void settled(loadNative().workerFinalize(handle));
 }
 
 /** What a worker holds of others, and gives back exactly once. */

@@ -71,9 +71,7 @@ export class WorkflowHost {
   ): Promise<HostedWorker> {
     const stayAlive = setInterval(() => undefined, 2 ** 30); // V3
     try {
-      const pools = await (options.debugMode
-        ? Promise.all([this.#debug()])
-        : this.#sized(options.workflowThreadPoolSize ?? defaultLaneCount()));
+      const pools = await this.#poolsFor(options);
       const registration = {
         worker,
         namespace: options.namespace,
@@ -110,12 +108,22 @@ export class WorkflowHost {
     }
   }
 
+  /** Starts the lanes that a worker will need, while other things are made ready. Errors come with `add`. */
+  prepare(options: CompiledWorkerOptions): void {
+    this.#poolsFor(options).catch(() => undefined);
+  }
+
   /** Ends all lanes; workers have to be removed before. */
   close(): void {
     const pools = [...this.#pools.map(({ pool }) => pool), ...(this.#debugPool ? [this.#debugPool] : [])];
     this.#pools.length = 0;
     this.#debugPool = undefined;
     for (const starting of pools) void starting.then((pool) => pool.close()).catch(() => undefined);
+  }
+
+  #poolsFor(options: CompiledWorkerOptions): Promise<LanePool[]> {
+    if (options.debugMode) return Promise.all([this.#debug()]);
+    return this.#sized(options.workflowThreadPoolSize ?? defaultLaneCount());
   }
 
   /** V1 @returns pools of at least `lanes` lanes together */
