@@ -172,6 +172,16 @@ describe('a run that does not yield', () => {
     expect(warnings).toMatchObject([{ code: 'LANE_LOST', workflowType: type }]);
   });
 
+  it('shows as running meanwhile', async () => {
+    const { start, pool } = await poolOf(stuck, { activationDeadlineMs: 300 });
+    expect(pool.running).toEqual([]);
+    const guilty = start('loop', 'bad').catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(pool.running).toEqual([{ worker: 1, runId: 'bad', workflowType: 'loop' }]);
+    await guilty;
+    expect(pool.running).toEqual([]);
+  });
+
   it('does not disturb the runs of other lanes', async () => {
     const { start, host } = await poolOf(stuck, { lanes: 2, activationDeadlineMs: 300 });
     await start('waits', 'bad'); // one lane
