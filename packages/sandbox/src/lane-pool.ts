@@ -138,8 +138,12 @@ interface LaneHandle {
   close(): Promise<void>;
 }
 
-/** Numbers of lanes are unique in the process, whatever the number of pools (Q1). */
-let nextLane = 1;
+/**
+ * Numbers of lanes are unique in the process, whatever the number of pools (Q1): the native side knows lanes by them.
+ * The first one is random, because a process may hold several copies of this module (duplicate installs, the module
+ * registries of test runners) and nothing else that is common to them.
+ */
+let nextLane = 1 + 4096 * Math.floor(Math.random() * 2 ** 18);
 
 export class LanePool {
   readonly #options: Resolved;
