@@ -5,7 +5,7 @@ import { historyToJSON } from '@perdure/common/lib/proto-utils';
 import type { History } from '@perdure/proto/temporal/api/history/v1/message';
 import { bundleWorkflowCode, type InjectedSinks, ReplayError, Worker } from '@perdure/worker';
 import { DeterminismViolationError } from '@perdure/workflow';
-import { harness, rejection, workflowsDir } from './support/harness';
+import { harness, rejection, until, workflowsDir } from './support/harness';
 
 const h = harness();
 const workflowsPath = join(workflowsDir, 'replayed.ts');
@@ -97,13 +97,28 @@ it('replays many histories side by side and reports each, the bad ones too', asy
 });
 
 it('calls sinks during replay only where that was asked for', async () => {
-  const calls: string[] = [];
-  const sinks: InjectedSinks<any> = {
-    __none: { unused: { fn: () => void calls.push('unused') } },
-  };
+  const path = join(workflowsDir, 'features.ts');
+  const record = async (what: string) => what;
+  const sinks = (calls: unknown[], callDuringReplay?: boolean): InjectedSinks<any> => ({
+    collector: { collect: { fn: (_, value) => void calls.push(value), callDuringReplay } },
+  });
+  const live: unknown[] = [];
+  const worker = await h.worker({ workflowsPath: path, activities: { record }, sinks: sinks(live) });
+  const recorded = await worker.runUntil(async () => {
+    const handle = await h.start(worker, 'logs');
+    await handle.result();
+    return handle.fetchHistory();
+  });
+  await until(() => live.length === 2, 'the live calls have been made');
   h.log.lines.length = 0;
-  await Worker.runReplayHistory({ workflowsPath, sinks }, history, workflowId);
-  expect(h.log.lines.filter(({ message }) => message === 'between')).toEqual([]);
+  const silent: unknown[] = [];
+  await Worker.runReplayHistory({ workflowsPath: path, sinks: sinks(silent) }, recorded);
+  const loud: unknown[] = [];
+  await Worker.runReplayHistory({ workflowsPath: path, sinks: sinks(loud, true) }, recorded);
+  await until(() => loud.length === 2, 'the calls of the replay have been made');
+  expect(loud).toEqual(live);
+  expect(silent).toEqual([]);
+  expect(h.log.lines.filter(({ message }) => /^(first|second) line$/.test(message))).toEqual([]);
 });
 
 it('stops in the middle when the caller does', async () => {

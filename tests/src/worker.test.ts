@@ -229,6 +229,59 @@ it('runs two workers in one process, each with its own bundle and queue', async 
   );
 });
 
+it('runs local activities only, when told so', async () => {
+  const worker = await h.worker({
+    workflowsPath: activityWorkflows,
+    enableNonLocalActivities: false,
+    activities: { describe: async () => ({ isLocal: true }), failTimes: async () => 'fine' },
+  });
+  await worker.runUntil(async () => {
+    expect(await h.execute(worker, 'local', ['x'])).toEqual({ name: 'x', isLocal: true, retried: 'fine' });
+  });
+  expect(worker.getState()).toBe('STOPPED');
+});
+
+it.each([
+  { maxCachedWorkflows: 0 },
+  { maxConcurrentWorkflowTaskPolls: 1, maxCachedWorkflows: 0 },
+  { maxConcurrentWorkflowTaskExecutions: 1, maxCachedWorkflows: 0, maxConcurrentActivityTaskExecutions: 1 },
+  {
+    workflowTaskPollerBehavior: { type: 'autoscaling' },
+    activityTaskPollerBehavior: { type: 'autoscaling' },
+  },
+  { tuner: { tunerOptions: { targetCpuUsage: 0.99, targetMemoryUsage: 0.99 } } },
+  { workflowThreadPoolSize: 3 },
+  { buildId: 'build' },
+] as const)('runs with the options %j', async (options) => {
+  const worker = await h.worker({
+    workflowsPath: activityWorkflows,
+    activities: greet,
+    ...(options as object),
+  });
+  await worker.runUntil(async () => {
+    const results = await Promise.all(['a', 'b', 'c'].map((name) => h.execute(worker, 'greetOnce', [name])));
+    expect(results).toEqual(['hello, a', 'hello, b', 'hello, c']);
+  });
+});
+
+it('evicts workflows beyond the size of the cache and brings them back by replay', async () => {
+  const worker = await h.worker({
+    workflowsPath: join(workflowsDir, 'features.ts'),
+    activities: { record: async (what: string) => what },
+    maxCachedWorkflows: 2,
+  });
+  await worker.runUntil(async () => {
+    const handles = await Promise.all(Array.from({ length: 8 }, (_, i) => h.start(worker, 'counter', [i])));
+    await Promise.all(handles.map((handle) => handle.signal('add', 10)));
+    await until(async () => (await handles[0]!.query('total')) === 10, 'the first has been signalled');
+    expect(worker.getStatus().numCachedWorkflows).toBeLessThanOrEqual(2);
+    await Promise.all(handles.map((handle) => handle.signal('finish')));
+    expect(await Promise.all(handles.map((handle) => handle.result()))).toEqual(
+      handles.map((_, i) => i + 10),
+    );
+  });
+});
+
 describe('creation', () => {
   it('reports every wrong option', async () => {
     const error = await rejection(

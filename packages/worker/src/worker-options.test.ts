@@ -153,6 +153,18 @@ describe('worker options', () => {
     });
   });
 
+  it('want two polls for workflows that are cached', () => {
+    expect(problemsOf({ taskQueue: 'q', activities, maxConcurrentWorkflowTaskPolls: 1 })).toEqual({
+      maxConcurrentWorkflowTaskPolls: expect.stringContaining('at least 2'),
+    });
+    expect(
+      problemsOf({ taskQueue: 'q', activities, maxConcurrentWorkflowTaskPolls: 1, maxCachedWorkflows: 0 }),
+    ).toEqual({});
+    expect(
+      Object.keys(problemsOf({ taskQueue: 'q', activities, maxConcurrentWorkflowTaskExecutions: 1 })),
+    ).toEqual(['maxConcurrentWorkflowTaskExecutions']);
+  });
+
   it('take a tuner in place of numbers of executions', () => {
     const options = compileWorkerOptions(
       {

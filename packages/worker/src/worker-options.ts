@@ -441,6 +441,19 @@ function checkCommon(check: OptionsCheck, options: Partial<WorkerOptions>): void
   }
 }
 
+function checkPolls(check: OptionsCheck, options: WorkerOptions): void {
+  if (options.maxCachedWorkflows === 0) return;
+  const accepted =
+    'takes at least 2, one for the sticky queue and one for the shared one, unless maxCachedWorkflows is 0';
+  for (const name of ['maxConcurrentWorkflowTaskPolls', 'maxConcurrentWorkflowTaskExecutions'] as const) {
+    if (options[name] === 1) check.add(name, `got 1, ${accepted}`);
+  }
+  const behavior = options.workflowTaskPollerBehavior;
+  if (behavior?.type === 'simple-maximum' && behavior.maximum === 1) {
+    check.add('workflowTaskPollerBehavior.maximum', `got 1, ${accepted}`);
+  }
+}
+
 function checkSinks(check: OptionsCheck, sinks: unknown): void {
   if (typeof sinks !== 'object' || sinks === null) return;
   for (const [sinkName, sink] of Object.entries(sinks)) {
@@ -525,6 +538,7 @@ export function compileWorkerOptions(options: WorkerOptions, logger: Logger): Co
         if (options[name] !== undefined) check.add(name, 'is excluded by tuner');
       }
     }
+    checkPolls(check, options);
     checkCommon(check, options);
   }
   check.done();
