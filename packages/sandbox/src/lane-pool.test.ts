@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { spawnSync } from 'node:child_process';
 import { LanePool, resolveLanePoolOptions } from './lane-pool';
 import { type TestPool, testPool } from './testing/pools';
@@ -129,6 +130,24 @@ describe('attacks on a lane thread', () => {
     },
   );
   let shared: TestPool | undefined;
+
+  const keptOnPromises = `let promise;
+    await wf.CancellationScope.nonCancellable(async () => { promise = Promise.resolve(1); await promise; });
+    const kept = Reflect.ownKeys(promise).map((key) => promise[key]);
+    return kept.filter((value) => typeof value === 'object' && value !== null && Reflect.ownKeys(value).length > 0).length;`;
+
+  it('find no records of the runtime on promises', async () => {
+    const { start } = await poolOf({ scoped: keptOnPromises });
+    expect(await start('scoped', 'a')).toMatchObject({ value: 0 });
+  });
+
+  it('find no values of the program on promises, even on its own thread', async () => {
+    const storage = new AsyncLocalStorage<object>();
+    await storage.run({ secret: 1 }, async () => {
+      const { start } = await poolOf({ scoped: keptOnPromises }, { inline: true });
+      expect(await start('scoped', 'a')).toMatchObject({ value: 0 });
+    });
+  });
   afterAll(() => shared?.close());
 });
 

@@ -7,6 +7,7 @@
  * Q2  Watching costs a lane nothing but two writes to shared memory; its deadline is kept by a timer here.
  * Q3  No lane and no timer keeps the process from exiting.
  */
+import { AsyncResource } from 'node:async_hooks';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { type ResourceLimits, Worker } from 'node:worker_threads';
@@ -379,6 +380,8 @@ class ThreadLane implements LaneHandle {
       workerData: start,
       transferList: transfer as any[],
       resourceLimits,
+      // Loaders and hooks that the program was started with are not for lanes.
+      execArgv: [],
       stdin: false,
     });
     this.#worker.unref(); // Q3
@@ -504,6 +507,18 @@ class ThreadLane implements LaneHandle {
   }
 }
 
+/**
+ * An async scope in which no AsyncLocalStorage of the program has a value. Before Node.js 24 values are properties of
+ * every promise that is made, those of workflows included.
+ */
+function withoutStores(): AsyncResource {
+  const scope = new AsyncResource('PerdureInlineLane') as AsyncResource & Record<symbol, unknown>;
+  for (const key of Object.getOwnPropertySymbols(scope)) {
+    if (key.description === 'kResourceStore') scope[key] = undefined;
+  }
+  return scope;
+}
+
 /** The lane of debug mode: on the calling thread, where a debugger's breakpoints hold. */
 class InlineLane implements LaneHandle {
   announced = false;
@@ -531,7 +546,9 @@ class InlineLane implements LaneHandle {
     };
     process.on('unhandledRejection', listener);
     const data = options.transportData?.(number).data;
-    lane.attach(laneTransport.open(number, (batch) => lane.handleBatch(batch), data));
+    const scope = withoutStores();
+    const onBatch = (batch: Uint8Array) => scope.runInAsyncScope(() => lane.handleBatch(batch));
+    lane.attach(laneTransport.open(number, onBatch, data));
     return new InlineLane(number, lane, () => process.off('unhandledRejection', listener));
   }
 

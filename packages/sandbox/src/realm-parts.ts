@@ -97,8 +97,8 @@ export interface BootHost {
   decode(bytes: Uint8Array, fatal: boolean, keepMark: boolean): string | undefined;
   parseUrl(text: string, base: string | undefined): string | undefined;
   changeUrl(href: string, part: string, value: string): string | undefined;
-  runInScope(store: unknown, fn: () => void): void;
-  currentScope(): unknown;
+  runInScope(token: object, fn: () => void): void;
+  currentScope(): object | undefined;
 }
 
 export interface BootOptions {

@@ -72,7 +72,7 @@ function joinParts(url: URL): string {
 
 /** S1: what the realm may ask of its host. */
 function bootHost(mapPosition: PositionMapper): BootHost {
-  const scopes = new AsyncLocalStorage<unknown>();
+  const scopes = new AsyncLocalStorage<object>();
   return {
     entropy: Math.random,
     wallClockMs: Date.now,
@@ -101,8 +101,8 @@ function bootHost(mapPosition: PositionMapper): BootHost {
         return undefined;
       }
     },
-    runInScope: (store, fn) => {
-      scopes.run(store, fn);
+    runInScope: (token, fn) => {
+      scopes.run(token, fn);
     },
     currentScope: () => scopes.getStore(),
   };

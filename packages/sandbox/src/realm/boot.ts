@@ -4,6 +4,8 @@
  * B1  Every function of the host is called through `guarded`: what it throws, stack overflows included, is
  *     replaced by an error of this realm, and its result is a primitive.
  * B2  Each run's global object inherits from one frozen object; assigning to a name defines it on the run's own.
+ * B3  What travels in the host's async context is an empty token: some Node.js versions leave it on every promise,
+ *     where workflow code can see it. The record it stands for is known here alone.
  */
 (function boot(
   parts: import('../realm-parts').RealmParts,
@@ -79,14 +81,19 @@
 
   // ---- async context
   const runIn = host.runInScope;
+  const currentToken = guarded(host.currentScope);
+  const records = new WeakMap<object, unknown>(); // B3
+  const { get: getRecord, set: setRecord } = WeakMap.prototype;
   const scopeHost = {
     /** B1: only the host's own failure becomes a new error, what `fn` throws passes through here, not there. */
     runInScope(store: unknown, fn: () => unknown) {
       let threw = false;
       let entered = false;
       let result: unknown;
+      const token = freeze(create(null));
+      apply(setRecord, records, [token, store]);
       try {
-        runIn(store, () => {
+        runIn(token, () => {
           entered = true;
           try {
             result = fn();
@@ -101,7 +108,10 @@
       if (threw) throw result;
       return result;
     },
-    currentScope: guarded(host.currentScope),
+    currentScope() {
+      const token = currentToken();
+      return token === undefined ? undefined : apply(getRecord, records, [token]);
+    },
   };
 
   // ---- run globals

@@ -123,6 +123,11 @@ export const escapes: readonly (readonly [name: string, body: string])[] = [
   ],
   ['caller and arguments', `return reaches(() => { const f = () => f.caller ?? f.arguments; return f(); });`],
   [
+    'what the host keeps on promises',
+    `const promise = Promise.resolve(1).then(() => 1);
+     return Reflect.ownKeys(promise).map((key) => promise[key]).some((value) => typeof value === 'object' && value !== null && Reflect.ownKeys(value).length > 0) ? 'something' : 'nothing';`,
+  ],
+  [
     'names of Node.js',
     `const there = ['process', 'require', 'module', 'Buffer', 'global.process', 'setImmediate', 'fetch', 'performance', 'queueMicrotask', 'structuredClone', 'crypto', 'WebAssembly', 'Atomics', 'SharedArrayBuffer', 'gc'].filter((name) => globalThis[name] !== undefined);
      return there.length === 0 ? 'nothing' : there.join();`,
