@@ -1,9 +1,10 @@
 /** What all clients have in common: a connection, a namespace, a data converter, an identity. */
 import { hostname } from 'node:os';
 import type { DataConverter, LoadedDataConverter } from '@perdure/common';
+import { loadDataConverter } from '@perdure/common/lib/internal-non-workflow';
 import { Connection, type ConnectionLike } from './connection';
 import type { Metadata } from './connection-options';
-import { DataPipe, loadDataConverter } from './data';
+import { DataPipe } from './data';
 import type { WorkflowService } from './services';
 
 export interface BaseClientOptions {

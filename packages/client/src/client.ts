@@ -7,6 +7,7 @@ import {
   resolveBaseClientOptions,
 } from './base-client';
 import type { WorkflowClientInterceptor, WorkflowClientInterceptors } from './interceptors';
+import { ScheduleClient, type ScheduleClientInterceptor } from './schedule-client';
 import type { QueryRejectCondition } from './types';
 import { WorkflowClient } from './workflow-client';
 
@@ -20,6 +21,7 @@ export interface ClientPlugin {
 /** Interceptors by sub-client. */
 export interface ClientInterceptors {
   workflow?: WorkflowClientInterceptors | WorkflowClientInterceptor[];
+  schedule?: ScheduleClientInterceptor[];
 }
 
 export interface ClientOptions extends BaseClientOptions {
@@ -60,6 +62,8 @@ export class Client extends BaseClient {
   readonly workflow: WorkflowClient;
   /** Activities: completion from outside. */
   readonly activity: AsyncCompletionClient;
+  /** Schedules. */
+  readonly schedule: ScheduleClient;
 
   constructor(given: ClientOptions = {}) {
     const options = applyPlugins(given);
@@ -79,5 +83,6 @@ export class Client extends BaseClient {
       queryRejectCondition: workflow.queryRejectCondition,
     });
     this.activity = new AsyncCompletionClient(shared);
+    this.schedule = new ScheduleClient({ ...shared, interceptors: interceptors.schedule });
   }
 }

@@ -125,6 +125,25 @@ async function compileTimeChecks() {
     startWorkflowOperation,
   });
   same<boolean, typeof updated>(true);
+  const schedule = await client.schedule.create({
+    scheduleId: 's',
+    spec: { calendars: [{ month: 'MAY', hour: [1, { start: 2, end: 3 }] }], intervals: [{ every: '1h' }] },
+    action: { type: 'startWorkflow', workflowType: order, taskQueue: 'q', args: ['a', []] },
+  });
+  await schedule.update((previous) => ({ ...previous, spec: { ...previous.spec, jitter: '1s' } }));
+  await client.schedule.create({
+    scheduleId: 's',
+    spec: {},
+    // @ts-expect-error arguments are missing
+    action: { type: 'startWorkflow', workflowType: order, taskQueue: 'q' },
+  });
+  await client.schedule.create({
+    scheduleId: 's',
+    // @ts-expect-error months have their English names
+    spec: { calendars: [{ month: 'MAI' }] },
+    action: { type: 'startWorkflow', workflowType: noArguments, taskQueue: 'q' },
+  });
+
   // @ts-expect-error the conflict policy is missing
   new WithStartWorkflowOperation(order, { ...base, args: ['a', []] });
 }
