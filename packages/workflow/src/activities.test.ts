@@ -1,5 +1,11 @@
 import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@perdure/common';
-import { CancellationScope, proxyActivities, proxyLocalActivities, sleep } from './index';
+import {
+  CancellationScope,
+  createActivityHandle,
+  proxyActivities,
+  proxyLocalActivities,
+  sleep,
+} from './index';
 import { ACTIVITY, job, scenario } from './testing/scenario';
 
 interface Activities {
@@ -181,6 +187,15 @@ describe('an activity', () => {
     ]);
     expect(await s.commands([job.activityDone(3), job.activityDone(1)])).toEqual([]);
     expect(await s.commands([job.activityDone(2)])).toEqual([{ completeWorkflowExecution: {} }]);
+  });
+});
+
+describe('createActivityHandle', () => {
+  it('is proxyActivities under its older name', async () => {
+    const handle = createActivityHandle<Activities>({ startToCloseTimeout: '1 minute' });
+    expect(await scenario(() => handle.greet('x')).commands([job.start()])).toEqual([
+      scheduled(1, 'greet', ['x']),
+    ]);
   });
 });
 

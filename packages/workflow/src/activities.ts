@@ -59,6 +59,13 @@ export function proxyActivities<A = UntypedActivities>(
   ) as ActivityInterfaceFor<A>;
 }
 
+/** Older spelling of proxyActivities, from before version 1.0 of Temporal's TypeScript SDK. */
+export function createActivityHandle<A = UntypedActivities>(
+  options: ActivityProxyOptions<A>,
+): ActivityInterfaceFor<A> {
+  return proxyActivities(options);
+}
+
 /** An object whose every string-named member is a function that calls `execute`. Members are made once. */
 export function activityProxy<O>(
   execute: (name: string, override: O | undefined, args: unknown[]) => Promise<unknown>,

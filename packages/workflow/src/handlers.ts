@@ -198,12 +198,11 @@ export function allHandlersFinished(): boolean {
   return running === undefined || running.size === 0;
 }
 
-/** Counts a handler as running until `settled` does. */
-export function trackHandler(run: Run, handler: RunningHandler, settled: Promise<unknown>): void {
+/** Counts a handler as running; to be called before it is. @returns what ends that, once the handler has settled */
+export function trackHandler(run: Run, handler: RunningHandler): () => void {
   run.runningHandlers ??= new Set();
   run.runningHandlers.add(handler);
-  const done = () => run.runningHandlers?.delete(handler);
-  settled.then(done, done);
+  return () => run.runningHandlers?.delete(handler);
 }
 
 function kindOf(value: unknown): string {

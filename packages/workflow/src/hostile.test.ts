@@ -410,6 +410,13 @@ describe('the runtime', () => {
     expect(() => api.register(REGISTRATION, undefined as any)).toThrow(/format undefined/);
   });
 
+  it('drops a run when an activation says so, and answers with no commands', async () => {
+    const s = scenario(() => sleep(1));
+    await s.commands([job.start()]);
+    expect(await s.commands([{ removeFromCache: { message: 'full' } }])).toEqual([]);
+    expect(s.api.runCount).toBe(0);
+  });
+
   it('forgets the runs of a worker that is unregistered', () => {
     const api = make();
     api.begin(1, encodeActivation('run', [job.start()]));

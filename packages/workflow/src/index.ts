@@ -53,7 +53,7 @@ export {
   type WorkflowSignalType,
   type WorkflowTypeOptions,
 } from '@perdure/common';
-export { proxyActivities, scheduleActivity } from './activities';
+export { createActivityHandle, proxyActivities, scheduleActivity } from './activities';
 export {
   type ActivityFunctionWithOptions,
   type ActivityInterfaceFor,

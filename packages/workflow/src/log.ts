@@ -7,7 +7,7 @@
 import type { Logger, LogLevel, LogMetadata } from '@perdure/common';
 import { intercept } from './interceptors';
 import { currentRun, type Run, requireRun } from './runtime/run';
-import { callSink } from './sinks';
+import { callSink, isReplayingHistory } from './sinks';
 
 const LOGGER_SINK = '__temporal_logger';
 
@@ -36,7 +36,7 @@ function write(level: LogLevel, message: string, attrs: LogMetadata | undefined)
 
 /** Writes a line for a run, also on the runtime's own account. */
 export function logFor(run: Run, level: LogLevel, message: string, attrs: LogMetadata | undefined): void {
-  if (run.replaying) return; // L1
+  if (isReplayingHistory(run)) return; // L1
   callSink(run, LOGGER_SINK, level.toLowerCase(), [
     message,
     { sdkComponent: 'workflow', ...logAttributes(run), ...attrs }, // L2
@@ -74,7 +74,7 @@ export const workflowConsole: Readonly<Record<'log' | 'info' | 'warn' | 'error' 
 
 function print(level: LogLevel, args: readonly unknown[]): void {
   const run = currentRun();
-  if (run === undefined || run.replaying) return;
+  if (run === undefined || isReplayingHistory(run)) return;
   const prefix = `[${run.workflowType}(${run.workflowId})]`;
   callSink(run, '__temporal_console', level === 'INFO' ? 'info' : level.toLowerCase(), [
     `${prefix} ${args.map(show).join(' ')}`,

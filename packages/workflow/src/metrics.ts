@@ -17,7 +17,7 @@ import {
 } from '@perdure/common';
 import { intercept } from './interceptors';
 import { requireRun } from './runtime/run';
-import { callSink } from './sinks';
+import { callSink, isReplayingHistory } from './sinks';
 
 class WorkflowMetric {
   constructor(
@@ -44,7 +44,7 @@ class WorkflowMetric {
       throw new ValueError(`The value of metric '${this.name}' must not be negative`);
     }
     const run = requireRun('metricMeter');
-    if (run.replaying) return; // J1
+    if (isReplayingHistory(run)) return; // J1
     const { namespace, taskQueue } = run.worker.registration;
     const interceptors = run.interceptors;
     const own: MetricTags = { namespace, taskQueue, workflowType: run.workflowType };

@@ -181,6 +181,19 @@ describe('handlers that still run', () => {
     ]);
   });
 
+  it('count from their first line on', async () => {
+    let inside: boolean | undefined;
+    const s = scenario(async () => {
+      setHandler(add, () => {
+        inside = allHandlersFinished();
+      });
+      await sleep(1);
+    });
+    await s.commands([job.start()]);
+    await s.commands([job.signal('add', 1)]);
+    expect(inside).toBe(false);
+  });
+
   it('when the workflow completes are warned of, but not if they may be abandoned', async () => {
     const s = scenario(async () => {
       setHandler(add, async () => sleep(10));

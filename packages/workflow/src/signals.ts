@@ -21,13 +21,11 @@ export function signalWorkflow(run: Run, job: SignalWorkflow): void {
     run.bufferedSignals.push(job);
     return;
   }
-  const settled = deliver(run, job, name, registered);
-  trackHandler(
-    run,
-    { kind: 'signal', name, updateId: undefined, unfinishedPolicy: registered.unfinishedPolicy },
-    settled,
-  );
-  settled.catch((error) => endWithError(run, error)); // G2
+  const { unfinishedPolicy } = registered;
+  const finished = trackHandler(run, { kind: 'signal', name, updateId: undefined, unfinishedPolicy });
+  deliver(run, job, name, registered)
+    .catch((error) => endWithError(run, error)) // G2
+    .finally(finished);
 }
 
 async function deliver(

@@ -1,4 +1,4 @@
-import { log, metricMeter, proxySinks, type Sinks, sleep } from './index';
+import { defineQuery, log, metricMeter, proxySinks, type Sinks, setHandler, sleep } from './index';
 import { workflowConsole } from './log';
 import { job, scenario } from './testing/scenario';
 
@@ -76,6 +76,18 @@ describe('log', () => {
       taskQueue: 'test-queue',
       namespace: 'test-namespace',
     });
+  });
+});
+
+describe('log in a query handler', () => {
+  it('writes also while the history is replayed', async () => {
+    const s = scenario(async () => {
+      setHandler(defineQuery('q'), () => log.info('asked'));
+      await sleep(1);
+    });
+    await s.commands([job.start()], { isReplaying: true });
+    const { sinkCalls } = await s.activate([job.query('q')], { isReplaying: true });
+    expect(sinkCalls.map((call) => call.args[0])).toEqual(['asked']);
   });
 });
 

@@ -59,7 +59,7 @@ export function proxySinks<T extends Sinks>(): T {
 
 /** Records a call of a sink (K1). */
 export function callSink(run: Run, sink: string, fn: string, args: readonly unknown[]): void {
-  if (run.replaying && !run.worker.replayingSinks.has(`${sink}.${fn}`)) return; // K2
+  if (isReplayingHistory(run) && !run.worker.replayingSinks.has(`${sink}.${fn}`)) return; // K2
   run.sinkCalls ??= [];
   run.sinkCalls.push({
     worker: run.worker.registration.worker,
@@ -69,6 +69,11 @@ export function callSink(run: Run, sink: string, fn: string, args: readonly unkn
     args,
     info: infoAsJson(run),
   });
+}
+
+/** False in query handlers and update validators: what they do has not been done before. */
+export function isReplayingHistory(run: Run): boolean {
+  return run.replaying && run.readOnly === undefined;
 }
 
 function infoAsJson(run: Run): string {

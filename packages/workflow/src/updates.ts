@@ -63,7 +63,14 @@ function accept(run: Run, job: DoUpdate, info: UpdateInfo, registered: Registere
     return;
   }
   emit(run, { updateResponse: { protocolInstanceId, accepted: {} } }); // U1
-  const settled = handle(run, input, registered)
+  const { unfinishedPolicy } = registered;
+  const finished = trackHandler(run, {
+    kind: 'update',
+    name: info.name,
+    updateId: info.id,
+    unfinishedPolicy,
+  });
+  handle(run, input, registered)
     .then((value) => complete(run, protocolInstanceId, value, registered))
     // A link of its own: a failure is told one microtask later than a result, as histories have it.
     .catch((error) => {
@@ -72,12 +79,8 @@ function accept(run: Run, job: DoUpdate, info: UpdateInfo, registered: Registere
       } else {
         endWithError(run, error);
       }
-    });
-  trackHandler(
-    run,
-    { kind: 'update', name: info.name, updateId: info.id, unfinishedPolicy: registered.unfinishedPolicy },
-    settled,
-  );
+    })
+    .finally(finished);
 }
 
 function validate(run: Run, validator: (...args: any[]) => void, input: UpdateInput): void {

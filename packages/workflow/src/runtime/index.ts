@@ -73,6 +73,10 @@ export function createRuntime(host: RuntimeHost, modules: Readonly<Record<string
       if (state === undefined)
         throw new ActivationError(`An activation came for worker ${worker}, which is not registered`);
       run = state.runs.get(runId);
+      if (activation.jobs?.length === 1 && activation.jobs[0]?.removeFromCache !== undefined) {
+        evict(worker, runId);
+        return { ...NOTHING, runId };
+      }
       if (run === undefined) {
         const init = activation.jobs?.find((job) => job.initializeWorkflow !== undefined)?.initializeWorkflow;
         if (init === undefined) {
@@ -98,7 +102,10 @@ export function createRuntime(host: RuntimeHost, modules: Readonly<Record<string
 
   function close(): Uint8Array {
     const { run, runId, progress, failure } = underway;
-    if (run === undefined) return failed(undefined, runId, failure?.error);
+    if (run === undefined) {
+      if (failure !== undefined) return failed(undefined, runId, failure.error);
+      return WorkflowActivationCompletion.encode({ runId, successful: {} }).finish(); // an eviction
+    }
     let failureOfTask = run.taskFailure;
     run.taskFailure = undefined;
     const commands = run.commands;
@@ -158,6 +165,14 @@ export function createRuntime(host: RuntimeHost, modules: Readonly<Record<string
 
   function encodeFailed(runId: string, failure: object): Uint8Array {
     return WorkflowActivationCompletion.encode({ runId, failed: { failure } }).finish();
+  }
+
+  function evict(worker: number, runId: string): void {
+    const runs = workers.get(worker)?.runs;
+    const run = runs?.get(runId);
+    if (run === undefined) return;
+    runs?.delete(runId);
+    dispose(run);
   }
 
   function leave(): void {
@@ -220,13 +235,7 @@ export function createRuntime(host: RuntimeHost, modules: Readonly<Record<string
       return calls;
     },
 
-    evict(worker, runId) {
-      const runs = workers.get(worker)?.runs;
-      const run = runs?.get(runId);
-      if (run === undefined) return;
-      runs?.delete(runId);
-      dispose(run);
-    },
+    evict,
 
     get runCount() {
       let count = 0;
