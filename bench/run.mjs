@@ -7,7 +7,8 @@
  * M3  A measurement that fails fails the run; no figure is left from an earlier run.
  *
  * Options: --only NAME[,NAME] (see SUITES), --rounds N, --quick (small counts, to see that it works),
- *          --save (writes bench/results/<date>.json and the tables of bench/README.md)
+ *          --save (writes bench/results/<date>.json and the tables of bench/README.md), --built (takes what is built
+ *          already)
  */
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
@@ -35,6 +36,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string', default: '3' },
     quick: { type: 'boolean', default: false },
     save: { type: 'boolean', default: false },
+    built: { type: 'boolean', default: false },
   },
 });
 const rounds = options.quick ? 1 : Number(options.rounds);
@@ -49,9 +51,11 @@ for (const name of wanted)
 /** figure → { unit, lowerIsBetter, samples: { perdure, official, floor } } */
 const figures = new Map();
 
-await setUp();
-await installDependencies(console.log, join(root, 'bench'));
-await buildFloor();
+if (!options.built) {
+  await setUp();
+  await installDependencies(console.log, join(root, 'bench'));
+  await buildFloor();
+}
 await preparePrograms();
 const { startDevServer } = await import('@perdure/dev-server');
 const scratch = await mkdtemp(join(tmpdir(), 'perdure-bench-'));

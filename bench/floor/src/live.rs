@@ -10,7 +10,6 @@ use std::sync::Arc;
 use temporalio_client::{Connection, ConnectionOptions, GrpcCompression, Url};
 use temporalio_common::protos::coresdk::ActivityTaskCompletion;
 use temporalio_common::protos::coresdk::activity_result::ActivityExecutionResult;
-use temporalio_common::protos::temporal::api::common::v1::Payload;
 use temporalio_common::worker::WorkerTaskTypes;
 use temporalio_sdk_core::{
     CoreRuntime, PollError, RuntimeOptions, Worker, WorkerConfig, WorkerVersioningStrategy,
@@ -18,7 +17,7 @@ use temporalio_sdk_core::{
 };
 
 use crate::usage::{cpu_ms, rss_bytes};
-use crate::workflow::Plan;
+use crate::workflow::{Plan, nothing};
 use crate::{Arguments, Result};
 
 /// `live --address HOST:PORT --task-queue NAME --activities N`
@@ -71,7 +70,7 @@ async fn activities(worker: Arc<Worker>) {
     while let Some(task) = unless_over(worker.poll_activity_task().await) {
         let completion = ActivityTaskCompletion {
             task_token: task.task_token,
-            result: Some(ActivityExecutionResult::ok(Payload::default())),
+            result: Some(ActivityExecutionResult::ok(nothing())),
         };
         if let Err(error) = worker.complete_activity_task(completion).await {
             eprintln!("floor: {error}");

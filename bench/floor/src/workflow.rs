@@ -13,6 +13,14 @@ use temporalio_common::protos::coresdk::workflow_commands::{
 use temporalio_common::protos::coresdk::workflow_completion::WorkflowActivationCompletion;
 use temporalio_common::protos::temporal::api::common::v1::Payload;
 
+/// `undefined`, as the default payload converters write it.
+pub fn nothing() -> Payload {
+    Payload {
+        metadata: [("encoding".to_owned(), b"binary/null".to_vec())].into(),
+        ..Default::default()
+    }
+}
+
 /// What a workflow does: `activities` one after another, then it completes.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -38,7 +46,7 @@ impl Plan {
     fn after(&self, done: u32) -> Command {
         if done == self.activities {
             return Command::CompleteWorkflowExecution(CompleteWorkflowExecution {
-                result: Some(Payload::default()),
+                result: Some(nothing()),
             });
         }
         let seq = done + 1;
