@@ -38,6 +38,11 @@ async function withServer<T>(
   }
 }
 
+async function until(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 500 && !condition(); i++) await sleep(10);
+  expect(condition()).toBe(true);
+}
+
 const NAMED = { message: { namespaceInfo: { name: 'ns' } } };
 const describeNs = (connection: Connection) =>
   connection.workflowService.describeNamespace({ namespace: 'ns' });
@@ -88,7 +93,7 @@ describe('retries', () => {
         expect(gaps).toHaveLength(3);
         [40, 80, 160].forEach((wanted, index) => {
           expect(gaps[index]).toBeGreaterThanOrEqual(wanted - 5);
-          expect(gaps[index]).toBeLessThan(wanted + 100);
+          expect(gaps[index]).toBeLessThan(wanted + 2_000); // a busy machine is slow, but not that slow
         });
       },
       { interceptors: [retry] },
@@ -158,7 +163,7 @@ describe('deadlines and abort signals', () => {
         .withDeadline(Date.now() + 200, () => describeNs(connection))
         .catch((error) => error);
       expect(isGrpcDeadlineError(failure)).toBe(true);
-      expect(Date.now() - before).toBeLessThan(2_000);
+      expect(Date.now() - before).toBeLessThan(5_000);
       await connection
         .withDeadline(new Date(Date.now() + 100), () => describeNs(connection))
         .catch((error) => expect(isGrpcDeadlineError(error)).toBe(true));
@@ -180,7 +185,7 @@ describe('deadlines and abort signals', () => {
         expect(isGrpcDeadlineError(late)).toBe(true);
         expect(late.details).toContain('UNAVAILABLE: busy');
         expect(Date.now() - before).toBeGreaterThanOrEqual(190);
-        expect(Date.now() - before).toBeLessThan(2_000);
+        expect(Date.now() - before).toBeLessThan(5_000);
 
         const controller = new AbortController();
         setTimeout(() => controller.abort(), 100);
@@ -203,11 +208,11 @@ describe('deadlines and abort signals', () => {
           connection.withAbortSignal(inner.signal, () => describeNs(connection)),
         );
         const failed = call.catch((error) => error);
-        await sleep(100);
+        const asked = server.asked.length + 1;
+        await until(() => server.asked.length === asked);
         (which === 'outer' ? outer : inner).abort();
         expect(isGrpcCancelledError(await failed)).toBe(true);
-        await sleep(50);
-        expect(server.asked.at(-1)!.cancelled).toBe(true);
+        await until(() => server.asked.at(-1)!.cancelled);
       }
       const already = await connection
         .withAbortSignal(AbortSignal.abort(), () => describeNs(connection))
@@ -410,7 +415,7 @@ describe('TLS', () => {
     const server = new ScriptedServer(credentials);
     const address = await server.listen();
     try {
-      const connection = await Connection.connect({ address, tls, connectTimeout: 1_000, ...options });
+      const connection = await Connection.connect({ address, tls, connectTimeout: '10s', ...options });
       await connection.close();
       return server.asked[0]!.headers;
     } catch (error) {
@@ -421,6 +426,9 @@ describe('TLS', () => {
   }
 
   const serverRootCACertificate = authority.certificate;
+  /** A failing handshake is tried again until the time is up. */
+  const failTls = (...[pair, tls, options]: Parameters<typeof tryTls>) =>
+    tryTls(pair, tls, { connectTimeout: '2s', ...options });
 
   it('connects where the certificate fits, by address or by the name that is given', async () => {
     expect(await tryTls(authority.issue('127.0.0.1'), { serverRootCACertificate })).toBeInstanceOf(
@@ -446,9 +454,11 @@ describe('TLS', () => {
       [authority.issue('127.0.0.1', { days: 0 }), authority],
       [authority.issue('127.0.0.1'), stranger],
     ] as const) {
-      expect(await tryTls(pair, { serverRootCACertificate: ca.certificate })).toMatchObject({ fault: 'tls' });
+      expect(await failTls(pair, { serverRootCACertificate: ca.certificate })).toMatchObject({
+        fault: 'tls',
+      });
     }
-    expect(await tryTls(authority.issue('127.0.0.1'), true)).toMatchObject({ fault: 'tls' });
+    expect(await failTls(authority.issue('127.0.0.1'), true)).toMatchObject({ fault: 'tls' });
   });
 
   it('takes part in mTLS, and says so when the server misses the client certificate', async () => {
@@ -458,9 +468,9 @@ describe('TLS', () => {
     expect(await tryTls(pair, { serverRootCACertificate, clientCertPair }, { wantsClient })).toBeInstanceOf(
       GrpcMetadata,
     );
-    expect(await tryTls(pair, { serverRootCACertificate }, { wantsClient })).toMatchObject({ fault: 'tls' });
+    expect(await failTls(pair, { serverRootCACertificate }, { wantsClient })).toMatchObject({ fault: 'tls' });
     expect(
-      await tryTls(
+      await failTls(
         pair,
         { serverRootCACertificate, clientCertPair: stranger.issue('a-client') },
         { wantsClient },
@@ -469,7 +479,7 @@ describe('TLS', () => {
   });
 
   it('says so when one side speaks TLS and the other does not', async () => {
-    expect(await tryTls(authority.issue('127.0.0.1'), false)).toMatchObject({
+    expect(await failTls(authority.issue('127.0.0.1'), false)).toMatchObject({
       code: 'CLIENT_CONNECTION_FAILED',
     });
     await withServer({}, async (_server, _connection, address) => {
