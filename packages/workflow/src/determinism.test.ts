@@ -1,3 +1,4 @@
+import { ActivityFailure, CancelledFailure } from '@perdure/common';
 import type { WorkflowActivationJob } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import fc from 'fast-check';
 import {
@@ -6,14 +7,19 @@ import {
   defineSignal,
   defineUpdate,
   executeChild,
+  getExternalWorkflowHandle,
   patched,
   proxyActivities,
+  proxyLocalActivities,
   setHandler,
   sleep,
+  startChild,
+  Trigger,
   uuid4,
 } from './index';
 import { random } from './random';
 import { type Facts, job, Scenario } from './testing/scenario';
+import { clearTimeout, setTimeout } from './timers';
 
 /** A small language of workflow programs. */
 type Step =
@@ -21,6 +27,18 @@ type Step =
   | { do: 'activity' }
   | { do: 'child' }
   | { do: 'random' }
+  | {
+      do:
+        | 'local'
+        | 'failing'
+        | 'cancellable'
+        | 'callback'
+        | 'cleared'
+        | 'trigger'
+        | 'signal'
+        | 'handle'
+        | 'cancelOther';
+    }
   | { do: 'patch'; id: string }
   | { do: 'wait'; until: number; timeout: number | undefined }
   | { do: 'all' | 'race' | 'scope' | 'shield' | 'timeout' | 'attempt'; steps: Step[] };
@@ -32,6 +50,19 @@ const step: fc.Arbitrary<Step> = fc.letrec<{ step: Step }>((tie) => ({
     fc.record({ do: fc.constant('activity' as const) }),
     fc.record({ do: fc.constant('child' as const) }),
     fc.record({ do: fc.constant('random' as const) }),
+    fc.record({
+      do: fc.constantFrom(
+        'local' as const,
+        'failing' as const,
+        'cancellable' as const,
+        'callback' as const,
+        'cleared' as const,
+        'trigger' as const,
+        'signal' as const,
+        'handle' as const,
+        'cancelOther' as const,
+      ),
+    }),
     fc.record({ do: fc.constant('patch' as const), id: fc.constantFrom('p', 'q') }),
     fc.record({
       do: fc.constant('wait' as const),
@@ -52,7 +83,12 @@ const step: fc.Arbitrary<Step> = fc.letrec<{ step: Step }>((tie) => ({
   ),
 })).step;
 
-const { act } = proxyActivities<{ act(n: number): Promise<number> }>({ startToCloseTimeout: 1000 });
+interface Activities {
+  act(n: number): Promise<number>;
+  fail(): Promise<void>;
+}
+const { act, fail } = proxyActivities<Activities>({ startToCloseTimeout: 1000 });
+const { act: local } = proxyLocalActivities<Activities>({ startToCloseTimeout: 1000 });
 
 function program(steps: readonly Step[]) {
   return async () => {
@@ -77,6 +113,34 @@ function program(steps: readonly Step[]) {
           return act(1);
         case 'child':
           return executeChild('child');
+        case 'local':
+          return local(1);
+        case 'failing':
+          return fail().catch(() => sleep(1));
+        case 'cancellable':
+          return CancellationScope.cancellable(() => act(3));
+        case 'callback':
+          return new Promise((resolve) => setTimeout(resolve, 4, 1));
+        case 'cleared': {
+          const handle = setTimeout(() => undefined, 5);
+          await sleep(1);
+          clearTimeout(handle);
+          return sleep(1);
+        }
+        case 'trigger': {
+          const trigger = new Trigger<number>();
+          sleep(2).then(() => trigger.resolve(1), ignore);
+          return trigger;
+        }
+        case 'signal':
+          return getExternalWorkflowHandle('other').signal('hi');
+        case 'handle': {
+          const handle = await startChild('child');
+          await handle.signal('hi');
+          return handle.result();
+        }
+        case 'cancelOther':
+          return getExternalWorkflowHandle('other').cancel();
         case 'random':
           return [random(), uuid4()];
         case 'patch':
@@ -156,6 +220,11 @@ async function record(steps: Step[], choices: number[]): Promise<Recorded> {
   return recorded;
 }
 
+function ignore(): void {}
+
+const FAILURE = new ActivityFailure('failed', 'fail', '1', 'MAXIMUM_ATTEMPTS_REACHED', 'worker');
+const CANCELLED = new CancelledFailure('cancelled');
+
 /** What a server would answer to a command, in order. @returns whether the run has ended */
 function answer(command: any, open: WorkflowActivationJob[][]): boolean {
   const drop = (isIt: (j: WorkflowActivationJob) => boolean) => {
@@ -164,8 +233,30 @@ function answer(command: any, open: WorkflowActivationJob[][]): boolean {
   };
   if (command.startTimer) open.push([job.fireTimer(command.startTimer.seq)]);
   else if (command.cancelTimer) drop((j) => j.fireTimer?.seq === command.cancelTimer.seq);
-  else if (command.scheduleActivity) open.push([job.activityDone(command.scheduleActivity.seq, 5)]);
-  else if (command.startChildWorkflowExecution) {
+  else if (command.scheduleActivity) {
+    const { seq, activityType } = command.scheduleActivity;
+    open.push([activityType === 'fail' ? job.activityFailed(seq, FAILURE) : job.activityDone(seq, 5)]);
+  } else if (command.scheduleLocalActivity) {
+    const { seq, attempt } = command.scheduleLocalActivity;
+    open.push([
+      attempt === 1 && seq % 2 === 0 ? job.activityBackoff(seq, 2, 90_000) : job.activityDone(seq, 5),
+    ]);
+  } else if (command.requestCancelActivity || command.requestCancelLocalActivity) {
+    const { seq } = command.requestCancelActivity ?? command.requestCancelLocalActivity;
+    drop((j) => j.resolveActivity?.seq === seq);
+    open.push([job.activityCancelled(seq, CANCELLED)]);
+  } else if (command.signalExternalWorkflowExecution) {
+    open.push([job.signalSent(command.signalExternalWorkflowExecution.seq)]);
+  } else if (command.requestCancelExternalWorkflowExecution) {
+    open.push([job.cancelSent(command.requestCancelExternalWorkflowExecution.seq)]);
+  } else if (command.cancelChildWorkflowExecution) {
+    const seq = command.cancelChildWorkflowExecution.childWorkflowSeq;
+    const isStart = (j: WorkflowActivationJob) => j.resolveChildWorkflowExecutionStart?.seq === seq;
+    const starting = open.some((queue) => queue.some(isStart));
+    drop((j) => isStart(j) || j.resolveChildWorkflowExecution?.seq === seq);
+    open.push([starting ? job.childStartCancelled(seq, CANCELLED) : job.childCancelled(seq, CANCELLED)]);
+  }
+  if (command.startChildWorkflowExecution) {
     const { seq } = command.startChildWorkflowExecution;
     open.push([job.childStarted(seq), job.childDone(seq, 6)]);
   }

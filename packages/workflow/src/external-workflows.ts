@@ -160,14 +160,8 @@ function requestCancel(run: Run, workflowId: string, runId: string | undefined):
         workflowExecution: { namespace: run.worker.registration.namespace, workflowId, runId },
       },
     });
-    const settle = (act: () => void) => {
-      scope.unlisten(listener);
-      act();
-    };
-    pendingOf(run).add(OperationKind.CancelExternal, seq, {
-      resolve: (value) => settle(() => resolve(value)),
-      reject: (error) => settle(() => reject(error)),
-    });
+    // The listener stays: histories have the marker even if the scope is cancelled after the request was answered.
+    pendingOf(run).add(OperationKind.CancelExternal, seq, { resolve, reject });
   });
 }
 

@@ -159,7 +159,11 @@ export function clearTimeout(handle?: unknown): void {
   }
   const scopes = timeoutsOf(run);
   const scope = scopes.get(handle as number);
-  if (scope === undefined) return;
+  if (scope === undefined) {
+    // Histories have a number used up when a timer is cleared that has fired or been cleared before.
+    if (typeof handle === 'number' && handle > 0 && handle < run.nextSeqs.timer) run.nextSeqs.timer++;
+    return;
+  }
   scopes.delete(handle as number);
   scope.cancel();
 }
