@@ -16,7 +16,8 @@ import type {
 import { IllegalStateError } from '@perdure/common';
 import type { ConnectionHandle } from '@perdure/core';
 import { loadNative } from '@perdure/core';
-import { ConnectionOptions, ConnectionUpdate } from '@perdure/proto/perdure/core/v1/options';
+import { ConnectionOptions, ConnectionUpdate, RpcCall } from '@perdure/proto/perdure/core/v1/options';
+import Long from 'long';
 import type { Metadata, NativeConnectionOptions } from './connection-options';
 import { connectionOptionsMessage, splitMetadata } from './connection-options';
 import { InvalidOptionsError } from './options-check';
@@ -158,6 +159,17 @@ export class NativeConnection implements ConnectionLike {
   /** Handle of the native side. @internal */
   get handle(): ConnectionHandle {
     return this.#open();
+  }
+
+  /** Asks the server for a sign of life, once, for at most five seconds. @internal */
+  async probe(): Promise<void> {
+    const call = {
+      service: 'workflow',
+      method: 'GetSystemInfo',
+      retry: false,
+      timeoutMs: Long.fromNumber(5000),
+    };
+    await loadNative().connectionCall(this.#open(), RpcCall.encode(call).finish());
   }
 
   /** @internal */

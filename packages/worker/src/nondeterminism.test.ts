@@ -1,7 +1,7 @@
 import { EventType } from '@perdure/proto/temporal/api/enums/v1/event_type';
 import type { History } from '@perdure/proto/temporal/api/history/v1/message';
 import Long from 'long';
-import { explainDifference, type IssuedCommand } from './nondeterminism';
+import { coreSentence, explainDifference, type IssuedCommand } from './nondeterminism';
 
 const started = { eventType: EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED };
 const timer = { eventType: EventType.EVENT_TYPE_TIMER_STARTED };
@@ -54,4 +54,11 @@ it('does without a line when the stack has none', () => {
   expect(explainDifference(history(started), [{ kind: 'startTimer', type: '', stack: '' }])).toBe(
     'The history has no further event, where the workflow code now issues the command StartTimer.',
   );
+});
+
+it('takes the sentence out of what the core reports, and leaves other texts alone', () => {
+  const report =
+    'Workflow activation completion failed: Failure { failure: Some(Failure { message: "[X] it\'s \\"so\\"", source: "" }) }';
+  expect(coreSentence(report)).toBe('[X] it\'s "so"');
+  expect(coreSentence('plain words')).toBe('plain words');
 });

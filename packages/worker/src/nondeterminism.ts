@@ -93,3 +93,9 @@ function placeOf({ stack }: IssuedCommand): string {
   const place = /^\s+at (?:.*\()?(.+:\d+:\d+)\)?$/m.exec(stack);
   return place === null ? '' : ` at ${place[1]}`;
 }
+
+/** The sentence inside of the core's report, which wraps it in the text form of its own structures. */
+export function coreSentence(report: string): string {
+  const message = /message: "((?:[^"\\]|\\.)*)"/.exec(report)?.[1];
+  return message === undefined ? report : message.replace(/\\(.)/g, '$1');
+}

@@ -22,7 +22,7 @@ import { ReplayError, WorkerFatalError } from './errors';
 import { toHistory } from './history';
 import { workerOptionsMessage } from './native-options';
 import type { IssuedCommand } from './nondeterminism';
-import { explainDifference } from './nondeterminism';
+import { coreSentence, explainDifference } from './nondeterminism';
 import { Runtime } from './runtime';
 import type { CompiledWorkerOptions, ReplayWorkerOptions } from './worker-options';
 import { compileReplayWorkerOptions, defaultLaneCount } from './worker-options';
@@ -245,6 +245,7 @@ class Replayer {
 
   /** Never rejects. */
   async #explained(entry: Outstanding, failure: string): Promise<DeterminismViolationError> {
+    const sentence = coreSentence(failure);
     let difference: string | undefined;
     if (this.onCommand === undefined) {
       try {
@@ -253,7 +254,7 @@ class Replayer {
         this.runtime.logger.debug('The commands of a replay could not be traced', { error });
       }
     }
-    return new DeterminismViolationError(difference === undefined ? failure : `${failure}\n${difference}`);
+    return new DeterminismViolationError(difference === undefined ? sentence : `${sentence}\n${difference}`);
   }
 
   /** Replays once more, slowly, to learn where each command comes from. */

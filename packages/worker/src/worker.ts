@@ -34,6 +34,7 @@ import { workerOptionsMessage } from './native-options';
 import type { WorkerPlugin } from './plugins';
 import type { ReplayHistoriesIterable, ReplayResult } from './replay';
 import { Runtime } from './runtime';
+import { ServerWatch } from './server-watch';
 import type { State } from './state';
 import { WorkerState } from './state';
 import type { CompiledWorkerOptions, ReplayWorkerOptions, WorkerOptions } from './worker-options';
@@ -333,6 +334,12 @@ export class Worker {
   async #run(): Promise<void> {
     this.#state.to('RUNNING');
     this.runtime.started(this.#stoppable);
+    const watch = new ServerWatch({
+      probe: async () => this.connection?.probe(),
+      logger: this.runtime.logger,
+      attributes: { taskQueue: this.options.taskQueue, namespace: this.options.namespace },
+    });
+    this.#done.catch(() => undefined).finally(() => watch.stop());
     try {
       loadNative().workerStart(this.#handle!, this.#hosted?.lanes ?? []);
       await this.#done;
