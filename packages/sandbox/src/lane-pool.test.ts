@@ -102,6 +102,23 @@ describe('a pool', () => {
     ]);
   });
 
+  it.each([
+    ['of a subclass', 'class Mine extends Promise {} Mine.reject(1);'],
+    ['without a prototype', 'Object.setPrototypeOf(Promise.reject(1), null);'],
+    [
+      'with a hostile prototype',
+      'const p = Promise.reject(1); Object.setPrototypeOf(p, new Proxy({}, { getPrototypeOf() { throw 1; } }));',
+    ],
+    ['with a hostile reason', 'Promise.reject(new Proxy({}, { get() { throw 1; } }));'],
+    ['without a reason', 'Promise.reject();'],
+  ])('survives rejected promises %s', async (_name, code) => {
+    const { start, warnings, lost } = await poolOf({ bad: `${code} await wf.sleep(1);`, fine: 'return 1;' });
+    await Promise.all([start('bad', 'a'), start('fine', 'b')]);
+    expect((await start('fine', 'c')).value).toBe(1);
+    expect(lost).toEqual([]);
+    expect(warnings).toMatchObject([{ code: 'UNHANDLED_REJECTION', runId: 'a' }]);
+  });
+
   it('runs on the calling thread when asked to, with the same results', async () => {
     const { start, pool } = await poolOf({ hello: 'return 1 + args[0];' }, { inline: true });
     expect((await start('hello', 'a', 1)).value).toBe(2);

@@ -32,7 +32,8 @@ async function main(start: LaneStart): Promise<void> {
       start.runtimeSource,
     );
     process.on('unhandledRejection', (reason, promise) => {
-      if (lane.handleRejection(reason, promise)) return; // G2
+      // G2: whatever is not plainly a promise of this thread's own code comes from a realm.
+      if (lane.handleRejection(reason, promise, Object.getPrototypeOf(promise) !== Promise.prototype)) return;
       throw reason; // ours: a mistake of the lane itself ends it, and the pool replaces it
     });
     process.on('rejectionHandled', () => {});

@@ -181,17 +181,13 @@ export class Lane {
     this.#pressure.check();
   }
 
-  /** Reports a promise that was rejected without a handler. @returns false if it is none of this lane's */
-  handleRejection(reason: unknown, promise: object): boolean {
-    let mine = false;
-    for (const { realm } of this.#bundles.values()) mine ||= realm?.owns(promise) ?? false;
-    if (!mine) {
-      for (const worker of this.#workers.values()) {
-        if (worker.isolation === 'context')
-          for (const run of worker.runs.values()) mine ||= run.realm.owns(promise);
-      }
-    }
-    if (!mine) return false;
+  /**
+   * Reports a promise that was rejected without a handler.
+   * @param certain true: the caller knows that the promise was made in a realm
+   * @returns false if it is none of this lane's
+   */
+  handleRejection(reason: unknown, promise: object, certain = false): boolean {
+    if (!certain && !this.#owns(promise)) return false;
     const run = this.#current;
     const key = run === undefined ? '' : `${run.worker}/${run.runId}`;
     if (this.#warnedRuns.has(key)) return true;
@@ -223,6 +219,15 @@ export class Lane {
   close(): void {
     this.#end?.close();
     this.#end = undefined;
+  }
+
+  #owns(promise: object): boolean {
+    for (const { realm } of this.#bundles.values()) if (realm?.owns(promise)) return true;
+    for (const { isolation, runs } of this.#workers.values()) {
+      if (isolation === 'context')
+        for (const { realm } of runs.values()) if (realm.owns(promise)) return true;
+    }
+    return false;
   }
 
   #newRealm(bundle: LoadedBundle, freeze: boolean): Realm {
@@ -316,20 +321,21 @@ export class Lane {
         completion = failure(runId, message);
       }
     }
-    const calls = api.takeSinkCalls();
-    if (calls !== undefined && calls.length > 0) {
-      this.events.onSinkCalls(
-        cloneSinkCalls(calls, (message) => {
-          this.events.onWarning({
-            code: 'SINK_ARGUMENTS_NOT_CLONEABLE',
-            message,
-            lane: this.number,
-            ...this.#current,
-          });
-        }),
-      );
-    }
+    this.#forwardSinkCalls(api);
     return completion;
+  }
+
+  /** L1: a run with a context of its own may have broken anything in it, but its completion is made already. */
+  #forwardSinkCalls(api: RuntimeApi): void {
+    const warn = (code: LaneWarning['code']) => (message: string) =>
+      this.events.onWarning({ code, message, lane: this.number, ...this.#current });
+    try {
+      const calls = api.takeSinkCalls();
+      if (calls === undefined || calls.length === 0) return;
+      this.events.onSinkCalls(cloneSinkCalls(calls, warn('SINK_ARGUMENTS_NOT_CLONEABLE')));
+    } catch (error) {
+      warn('ACTIVATION_ABORTED')(`calls of sinks were lost: ${describe(error)}`);
+    }
   }
 }
 

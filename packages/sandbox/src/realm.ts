@@ -166,13 +166,17 @@ export class Realm {
     return script.runInContext(this.#context);
   }
 
-  /** Whether a promise was made by this realm. */
+  /** Whether a promise, of a subclass maybe, was made by this realm; false for one whose prototypes are disguised. */
   owns(promise: object): boolean {
     try {
-      return Object.getPrototypeOf(promise) === this.#booted.promisePrototype;
+      for (let at: object | null = promise, steps = 0; at !== null && steps < 32; steps++) {
+        at = Object.getPrototypeOf(at) as object | null;
+        if (at === this.#booted.promisePrototype) return true;
+      }
     } catch {
-      return false;
+      // A proxy among the prototypes that throws.
     }
+    return false;
   }
 
   /** How many objects the hardening froze. */
