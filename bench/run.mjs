@@ -188,7 +188,7 @@ async function startup() {
       await worker.ready;
       await handle.result();
       const firstMs = performance.now() - worker.spawnedAt;
-      if (figure) {
+      if (figure !== undefined) {
         record(`process start to running${figure}`, 'ms', who, worker.readyMs);
         record(`process start to the first workflow's result${figure}`, 'ms', who, firstMs);
       }
