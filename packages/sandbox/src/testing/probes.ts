@@ -87,7 +87,7 @@ export const escapes: readonly (readonly [name: string, body: string])[] = [
     'stack overflow while a stack is formatted',
     `let found; let tries = 0;
      const dive = () => { const error = new Error('x'); try { dive(); } catch (e) { if (foreign(e)) found ??= e; }
-       if (tries++ < 400) { try { error.stack; } catch (e) { if (foreign(e)) found ??= e; } } };
+       if (tries++ < 400) { try { error.stack; } catch (e) { if (foreign(e)) found ??= e; } try { Function('1'); } catch (e) { if (foreign(e)) found ??= e; } } };
      dive(); if (found === undefined) return 'nothing';
      const through = reaches(() => found.constructor.constructor('return process')());
      if (through === 'ESCAPED') return through;
