@@ -9,6 +9,7 @@ import {
   log,
   sleep,
 } from '@perdure/activity';
+import { defaultPayloadConverter, msToTs } from '@perdure/common';
 import type { Worker } from '@perdure/worker';
 import { eventNames, eventsOfType, harness, rejection, until, workflowsDir } from './support/harness';
 
@@ -312,6 +313,80 @@ it('gives an activity a client of its worker', async () => {
   });
   await worker.runUntil(async () => {
     expect(await h.execute(worker, 'greetOnce', ['x'])).toBe('RUNNING');
+  });
+});
+
+it('ends an attempt when the activity is paused, and runs the next one after that', async () => {
+  const reasons: unknown[] = [];
+  const worker = await h.worker({
+    workflowsPath,
+    activities: {
+      beat: async () => {
+        const context = Context.current();
+        if (context.info.attempt > 1) return 'after the pause';
+        for (;;) {
+          context.heartbeat();
+          try {
+            await context.sleep(100);
+          } catch (error) {
+            reasons.push(context.cancellationDetails?.paused);
+            throw error;
+          }
+        }
+      },
+    },
+    maxHeartbeatThrottleInterval: '200ms',
+    defaultHeartbeatThrottleInterval: '200ms',
+  });
+  await worker.runUntil(async () => {
+    const handle = await h.start(worker, 'heartbeats');
+    const target = { namespace: 'default', execution: { workflowId: handle.workflowId }, type: 'beat' };
+    await until(() => worker.getStatus().numHeartbeatingActivities === 1, 'the activity runs');
+    await h.connection.workflowService.pauseActivity({ ...target, identity: 'test' });
+    await until(() => reasons.length === 1, 'the activity knows that it is paused');
+    expect(reasons).toEqual([true]);
+    await h.connection.workflowService.unpauseActivity({ ...target, identity: 'test' });
+    expect(await handle.result()).toBe('after the pause');
+  });
+});
+
+it('runs activities that no workflow has started', async () => {
+  const infos: unknown[] = [];
+  const worker = await h.worker({
+    activities: {
+      alone: async (value: number) => {
+        const { inWorkflow, workflowExecution, activityRunId, activityId, namespace } = activityInfo();
+        infos.push({ inWorkflow, workflowExecution, activityRunId, activityId, namespace });
+        return value + 1;
+      },
+    },
+  });
+  await worker.runUntil(async () => {
+    const { runId } = await h.connection.workflowService.startActivityExecution({
+      namespace: 'default',
+      requestId: 'request',
+      activityId: `alone-${worker.options.taskQueue}`,
+      activityType: { name: 'alone' },
+      taskQueue: { name: worker.options.taskQueue },
+      startToCloseTimeout: msToTs('5s'),
+      input: { payloads: [defaultPayloadConverter.toPayload(41)] },
+    });
+    await until(() => infos.length === 1, 'the activity has run');
+    expect(infos).toEqual([
+      {
+        inWorkflow: false,
+        workflowExecution: undefined,
+        activityRunId: runId,
+        activityId: `alone-${worker.options.taskQueue}`,
+        namespace: 'default',
+      },
+    ]);
+    const { outcome } = await h.connection.workflowService.pollActivityExecution({
+      namespace: 'default',
+      activityId: `alone-${worker.options.taskQueue}`,
+      runId,
+    });
+    expect(defaultPayloadConverter.fromPayload(outcome!.result!.payloads![0]!)).toBe(42);
   });
 });
 

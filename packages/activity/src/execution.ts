@@ -45,6 +45,18 @@ export type CancelReason =
   | 'RESET'
   | 'HEARTBEAT_DETAILS_CONVERSION_FAILED';
 
+/** The details that a reason stands for, where nobody gave any. */
+export function detailsOfReason(reason: CancelReason): ActivityCancellationDetails {
+  return new ActivityCancellationDetails({
+    notFound: reason === 'NOT_FOUND',
+    cancelRequested: reason === 'CANCELLED' || reason === 'HEARTBEAT_DETAILS_CONVERSION_FAILED',
+    timedOut: reason === 'TIMED_OUT',
+    workerShutdown: reason === 'WORKER_SHUTDOWN',
+    paused: reason === 'PAUSED',
+    reset: reason === 'RESET',
+  });
+}
+
 /** What every execution of a runner shares. */
 export interface ExecutionEnvironment extends ActivityPlace {
   readonly activities: ReadonlyMap<string, AnyActivityFunction>;
@@ -226,10 +238,8 @@ export class Execution {
   #heartbeatFailed(error: unknown): void {
     this.#heartbeatError ??= error;
     this.#waitingHeartbeat = undefined;
-    this.cancel(
-      'HEARTBEAT_DETAILS_CONVERSION_FAILED',
-      new ActivityCancellationDetails({ cancelRequested: true }),
-    );
+    const reason = 'HEARTBEAT_DETAILS_CONVERSION_FAILED';
+    this.cancel(reason, detailsOfReason(reason));
   }
 
   async #flushHeartbeats(): Promise<void> {
@@ -299,7 +309,8 @@ function note(write: () => void): void {
   }
 }
 
-function call(
+/** Calls an activity function through the inbound interceptors, the first one outermost. */
+export function call(
   fn: AnyActivityFunction,
   interceptors: readonly ActivityInterceptors[],
   input: ActivityExecuteInput,
@@ -348,7 +359,8 @@ export function plainFailure(error: unknown, prefix = ''): Failure {
   };
 }
 
-function logAttributes(info: Info): Record<string, unknown> {
+/** What every log line of an activity carries. */
+export function logAttributes(info: Info): Record<string, unknown> {
   return {
     isLocal: info.isLocal,
     attempt: info.attempt,
@@ -367,6 +379,7 @@ function logAttributes(info: Info): Record<string, unknown> {
   };
 }
 
-function metricTags(info: Info): Record<string, string> {
+/** What every metric of an activity carries. */
+export function metricTags(info: Info): Record<string, string> {
   return { namespace: info.namespace, taskQueue: info.taskQueue, activityType: info.activityType };
 }

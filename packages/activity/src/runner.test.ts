@@ -6,6 +6,7 @@ import {
 } from '@perdure/common';
 import type { Failure } from '@perdure/proto/temporal/api/failure/v1/message';
 import { ActivityCancelReason } from '@perdure/proto/temporal/sdk/core/activity_task/activity_task';
+import fc from 'fast-check';
 import * as api from './index';
 import {
   ApplicationFailure,
@@ -338,6 +339,63 @@ describe('failures', () => {
     expect(h.runner.status.inFlight).toBe(0);
     expect(h.log.lines.some(({ level, message }) => level === 'ERROR' && message.includes('refused'))).toBe(
       true,
+    );
+  });
+});
+
+describe('any value at all', () => {
+  const anything = fc.anything({
+    withBigInt: true,
+    withDate: true,
+    withMap: true,
+    withNullPrototype: true,
+    withObjectString: true,
+    withSet: true,
+    withSparseArray: true,
+    withTypedArray: true,
+  });
+
+  it('returned, ends in exactly one completion that can be read', async () => {
+    await fc.assert(
+      fc.asyncProperty(anything, async (value) => {
+        const h = harness({ f: () => value });
+        h.start('f');
+        await h.runner.idle();
+        expect(h.completions).toHaveLength(1);
+        const { completed, failed } = h.completions[0]!.result;
+        expect(Number(completed !== undefined) + Number(failed?.failure !== undefined)).toBe(1);
+      }),
+    );
+  });
+
+  it('thrown, ends in exactly one failure that can be read', async () => {
+    await fc.assert(
+      fc.asyncProperty(anything, async (value) => {
+        const h = harness({
+          f: async () => {
+            throw value;
+          },
+        });
+        h.start('f');
+        await h.runner.idle();
+        expect(h.completions).toHaveLength(1);
+        expect(h.completions[0]!.result.failed?.failure?.applicationFailureInfo).toBeDefined();
+      }),
+    );
+  });
+
+  it('given as a heartbeat, never stops the activity from answering', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(anything, { maxLength: 4 }), async (values) => {
+        const h = harness({
+          f: async () => {
+            for (const value of values) heartbeat(value);
+          },
+        });
+        h.start('f');
+        await h.runner.idle();
+        expect(h.completions[0]!.result.completed).toBeDefined();
+      }),
     );
   });
 });

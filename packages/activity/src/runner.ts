@@ -15,11 +15,12 @@ import { ActivityTask } from '@perdure/proto/temporal/sdk/core/activity_task/act
 import { ActivityHeartbeat, ActivityTaskCompletion } from '@perdure/proto/temporal/sdk/core/core_interface';
 import type { ContextClient } from './context-types';
 import type { CancelReason, ExecutionEnvironment } from './execution';
-import { Execution, plainFailure } from './execution';
+import { detailsOfReason, Execution, plainFailure } from './execution';
 import type { ActivityInterceptorsFactory } from './interceptors';
 import type { ActivitySource } from './registry';
 import { collectActivities } from './registry';
 
+export { DetachedActivity, type DetachedActivityOptions } from './detached';
 export type { CancelReason } from './execution';
 export type {
   ActivityExecuteInput,
@@ -182,14 +183,7 @@ export class ActivityRunner {
 
 function detailsOf(cancel: Cancel, reason: CancelReason): ActivityCancellationDetails {
   if (cancel.details !== undefined) return ActivityCancellationDetails.fromProto(cancel.details);
-  return new ActivityCancellationDetails({
-    notFound: reason === 'NOT_FOUND',
-    cancelRequested: reason === 'CANCELLED',
-    timedOut: reason === 'TIMED_OUT',
-    workerShutdown: reason === 'WORKER_SHUTDOWN',
-    paused: reason === 'PAUSED',
-    reset: reason === 'RESET',
-  });
+  return detailsOfReason(reason);
 }
 
 /** A converter or codec may have made payloads that are none: then the activity fails and says so. */
