@@ -214,7 +214,11 @@ describe('ScheduleClient', () => {
     expect(after.spec.intervals).toEqual([{ every: 2 * HOUR_MS, offset: 0 }]);
     expect(after.action).toMatchObject({ workflowType: 'scheduled', args: ['new'] });
     expect(after.state).toMatchObject({ paused: true, note: '3' });
-    expect(after.typedSearchAttributes.get(customer)).toBe('bob');
+    // The server applies search attributes in a step of its own, a moment later.
+    await eventually(
+      () => handle.describe(),
+      ({ typedSearchAttributes }) => typedSearchAttributes.get(customer) === 'bob',
+    );
     expect(after.info.lastUpdatedAt).toBeInstanceOf(Date);
   });
 
