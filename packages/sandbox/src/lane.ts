@@ -81,7 +81,7 @@ interface Run {
 
 const unknownRun: InitialFacts = { workflowType: '' };
 /** A batch that takes longer than this gives its completions back in parts. */
-const flushAfterMs = 5;
+const defaultFlushAfterMs = 5;
 
 export class Lane {
   readonly #bundles = new Map<string, LoadedBundle>();
@@ -102,6 +102,7 @@ export class Lane {
     private readonly events: LaneEvents,
     private readonly board: ActivityBoard = idleBoard,
     private readonly runtimeSource?: string,
+    private readonly flushAfterMs: number = defaultFlushAfterMs,
   ) {
     this.#pressure = watchHeap(
       () => this.#runs,
@@ -161,7 +162,7 @@ export class Lane {
     const items = LaneBatch.decode(bytes).items ?? [];
     let completions: Uint8Array[] = [];
     const last = items.length - 1;
-    let flushAt = last > 0 ? performance.now() + flushAfterMs : 0;
+    let flushAt = last > 0 ? performance.now() + this.flushAfterMs : 0;
     for (let i = 0; i <= last; i++) {
       const { worker = 0, runId = '', activation } = items[i]!;
       if (activation === undefined) {
@@ -174,7 +175,7 @@ export class Lane {
       if (i < last && performance.now() > flushAt) {
         this.#flush(completions);
         completions = [];
-        flushAt = performance.now() + flushAfterMs;
+        flushAt = performance.now() + this.flushAfterMs;
       }
     }
     if (completions.length > 0) this.#flush(completions);
