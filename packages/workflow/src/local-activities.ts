@@ -86,7 +86,8 @@ export async function scheduleLocalActivity<R>(
   }
 }
 
-function schedule(run: Run, input: LocalActivityInput): Promise<unknown> {
+/** Async for the microtasks it adds: histories have them. */
+async function schedule(run: Run, input: LocalActivityInput): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const scope = currentScope(run);
     if (scope.consideredCancelled) return rejectCancelled(scope, reject);
