@@ -50,7 +50,7 @@ it.each([true, false])(
   },
 );
 
-it('survives a workflow that uses up its lane’s heap', async () => {
+it('survives a workflow that allocates without end', async () => {
   const worker = await h.worker({ workflowsPath, activities: { note: async (n: number) => n } });
   await worker.runUntil(async () => {
     const greedy = await h.start(worker, 'allocates');

@@ -282,6 +282,28 @@ it('evicts workflows beyond the size of the cache and brings them back by replay
   });
 });
 
+it('keeps 60 workflows right on several lanes with a cache that is far too small', async () => {
+  const worker = await h.worker({
+    workflowsPath: join(workflowsDir, 'crash.ts'),
+    activities: {
+      work: async (workflow: number, step: number) => {
+        await new Promise((resolve) => setTimeout(resolve, (workflow * 7 + step * 3) % 20));
+        return workflow * 1000 + step;
+      },
+    },
+    workflowThreadPoolSize: 3,
+    maxCachedWorkflows: 6,
+  });
+  await worker.runUntil(async () => {
+    const results = await Promise.all(
+      Array.from({ length: 60 }, (_, i) => h.execute(worker, 'severalSteps', [i])),
+    );
+    expect(results).toEqual(
+      Array.from({ length: 60 }, (_, i) => [0, 1, 2, 3].map((step) => i * 1000 + step)),
+    );
+  });
+}, 90_000);
+
 describe('creation', () => {
   it('reports every wrong option', async () => {
     const error = await rejection(
