@@ -55,7 +55,10 @@ export interface LanePoolOptions {
   readonly transportModule: string;
   /** Called for each new lane; the result arrives as third argument of `laneTransport.open`. */
   readonly transportData?: (lane: number) => TransportData;
-  /** Limit of a lane's heap in megabytes (2^20 bytes). Default: a quarter of the machine's memory, 256 to 2048. */
+  /**
+   * Limit of a lane's heap in megabytes (2^20 bytes). Default: a quarter of the memory that the process may use, shared
+   * by the lanes, 256 to 2048 for each.
+   */
   readonly heapMb?: number;
   /** Milliseconds an activation may run before its lane is ended. Default 2000; 0 or Infinity: no deadline. */
   readonly activationDeadlineMs?: number;
@@ -79,13 +82,19 @@ type Resolved = Required<Omit<LanePoolOptions, 'transportData' | 'runtimeSource'
 
 const nothing = (): void => {};
 
+/** A quarter of what the process may use, shared by the lanes. */
+function defaultHeapMb(lanes: number): number {
+  const memoryMb = Math.min(totalmem(), process.constrainedMemory() || Number.POSITIVE_INFINITY) / 2 ** 20;
+  return Math.min(2048, Math.max(256, Math.floor(memoryMb / 4 / Math.max(1, lanes))));
+}
+
 /** @throws SandboxOptionsError that names every option that is wrong */
 export function resolveLanePoolOptions(options: LanePoolOptions): Resolved {
   const {
     lanes = 1,
     transportModule,
     transportData,
-    heapMb = Math.min(2048, Math.max(256, Math.floor(totalmem() / 2 ** 22))),
+    heapMb = defaultHeapMb(lanes),
     activationDeadlineMs = 2000,
     isolation = 'realm',
     inline = false,
