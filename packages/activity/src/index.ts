@@ -2,6 +2,7 @@
 export {
   type ActivityDefinitionOptions,
   type ActivityFunction,
+  type ActivityInterface,
   type ActivityTypeInfoMap,
   ApplicationFailure,
   CancelledFailure,

@@ -19,6 +19,8 @@ export {
   type LogMetadata,
   type Next,
 } from '@perdure/common';
+export type { History } from '@perdure/proto/temporal/api/history/v1/message';
+export type { LoggerSinks } from '@perdure/workflow';
 export type {
   WorkflowBundle,
   WorkflowBundleOption,
@@ -61,7 +63,13 @@ export {
   type RuntimeOptions,
   type TelemetryOptions,
 } from './runtime-options';
-export type { InjectedSink, InjectedSinkFunction, InjectedSinks } from './sinks';
+export {
+  defaultSinks,
+  type InjectedSink,
+  type InjectedSinkFunction,
+  type InjectedSinks,
+  workflowLogAttributes,
+} from './sinks';
 export type { State } from './state';
 export {
   type ActivitySlotInfo,
@@ -86,6 +94,7 @@ export {
 } from './tuner';
 export { type PollerState, type RunUntilOptions, Worker, type WorkerStatus } from './worker';
 export type {
+  CompiledWorkerInterceptors,
   CompiledWorkerOptions,
   PatchActivationCallback,
   PatchActivationInput,

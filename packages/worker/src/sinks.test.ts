@@ -1,6 +1,6 @@
 import type { SinkCallRecord } from '@perdure/workflow/runtime';
 import { DefaultLogger, type LogEntry } from './logger';
-import { replayingSinks, SinkDispatcher } from './sinks';
+import { defaultSinks, replayingSinks, SinkDispatcher } from './sinks';
 
 function dispatcher(sinks: object) {
   const lines: LogEntry[] = [];
@@ -110,4 +110,14 @@ it('lets an own sink take the lines of workflows', () => {
   d.call(record('__temporal_logger', 'info', ['mine']));
   expect(taken).toEqual(['mine']);
   expect(lines).toEqual([]);
+});
+
+it('writes to another logger through the default sinks', () => {
+  const elsewhere: LogEntry[] = [];
+  const { dispatcher: d, lines } = dispatcher(
+    defaultSinks(new DefaultLogger('TRACE', (line) => elsewhere.push(line))),
+  );
+  d.call(record('__temporal_logger', 'error', ['hello', { own: 1 }]));
+  expect(lines).toEqual([]);
+  expect(elsewhere).toMatchObject([{ level: 'ERROR', message: 'hello', meta: { workflowId: 'wf', own: 1 } }]);
 });

@@ -6,7 +6,7 @@
  */
 import type { Logger, LogLevel } from '@perdure/common';
 import { SdkComponent } from '@perdure/common';
-import type { Sink, SinkFunction, Sinks, WorkflowInfo } from '@perdure/workflow';
+import type { LoggerSinks, Sink, SinkFunction, Sinks, WorkflowInfo } from '@perdure/workflow';
 import type { SinkCallRecord } from '@perdure/workflow/runtime';
 import { parseWorkflowInfo } from './workflow-info';
 
@@ -92,6 +92,30 @@ export class SinkDispatcher {
   #complain(record: SinkCallRecord, error: unknown): void {
     this.logger.error('A sink function failed', { ...names(record), error });
   }
+}
+
+/**
+ * The sink behind `log` in workflows, writing to `logger`; to be changed and given as `WorkerOptions.sinks`.
+ * @deprecated give a logger to `Runtime.install`
+ */
+export function defaultSinks(logger: Logger): InjectedSinks<LoggerSinks> {
+  const write = (level: LogLevel) => ({
+    fn: (info: WorkflowInfo, message: string, meta?: Record<string, unknown>) =>
+      void logger.log(level, message, {
+        sdkComponent: SdkComponent.workflow,
+        ...workflowLogAttributes(info),
+        ...meta,
+      }),
+  });
+  return {
+    [LOGGER_SINK]: {
+      trace: write('TRACE'),
+      debug: write('DEBUG'),
+      info: write('INFO'),
+      warn: write('WARN'),
+      error: write('ERROR'),
+    },
+  };
 }
 
 /** Fields of a run's log lines. */

@@ -212,6 +212,13 @@ export type ResolvedPollers =
       readonly initial: number;
     };
 
+/** Interceptors, resolved. */
+export interface CompiledWorkerInterceptors {
+  readonly client: ClientInterceptors | undefined;
+  readonly activity: readonly ActivityInterceptorsFactory[];
+  readonly workflowModules: readonly string[];
+}
+
 /** Every field set, durations in milliseconds. */
 export interface CompiledWorkerOptions {
   readonly identity: string;
@@ -241,11 +248,7 @@ export interface CompiledWorkerOptions {
   readonly workflowThreadPoolSize: number | undefined;
   readonly maxHeartbeatThrottleIntervalMs: number;
   readonly defaultHeartbeatThrottleIntervalMs: number;
-  readonly interceptors: {
-    readonly client: ClientInterceptors | undefined;
-    readonly activity: readonly ActivityInterceptorsFactory[];
-    readonly workflowModules: readonly string[];
-  };
+  readonly interceptors: CompiledWorkerInterceptors;
   readonly plugins: readonly WorkerPlugin[];
   readonly sinks: InjectedSinks<any>;
   readonly workflowFailureErrorTypes: Readonly<Record<string, readonly string[]>>;
