@@ -5,12 +5,6 @@ import type { LoadedDataConverter } from '@perdure/common';
 import type { Runtime } from './runtime';
 import type { CompiledWorkerOptions } from './worker-options';
 
-declare module '@perdure/activity/lib/context-types' {
-  interface ContextTypes {
-    client: Client;
-  }
-}
-
 export function makeActivityRunner(
   options: CompiledWorkerOptions,
   dataConverter: LoadedDataConverter,

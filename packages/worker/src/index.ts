@@ -1,4 +1,12 @@
 /** The worker: polls a task queue, runs workflows in lanes and activities in this process. */
+import type { Client } from '@perdure/client';
+
+// Here, because a declaration file that nothing imports is never seen by users.
+declare module '@perdure/activity/lib/context-types' {
+  interface ContextTypes {
+    client: Client;
+  }
+}
 
 export type {
   ActivityExecuteInput,
