@@ -28,13 +28,13 @@ const UNRECORDED: ReadonlySet<string> = new Set(['1.11.0', '1.11.1']);
 /** Whether the run behaves as `flag` says. */
 export function hasFlag(run: Run, flag: SdkFlag): boolean {
   const flags = run.flags;
-  if (flags.has(flag)) return true;
+  if (flags.includes(flag)) return true;
   if (run.replaying && (flag > SdkFlag.SingleBatch || !UNRECORDED.has(run.lastSdkVersion))) return false; // F2
-  flags.add(flag); // F1
+  flags.push(flag); // F1
   return true;
 }
 
 /** Takes over what an activation says about the history. */
 export function learnFlags(run: Run, flags: readonly number[]): void {
-  for (const flag of flags) run.flags.add(flag);
+  for (const flag of flags) if (!run.flags.includes(flag)) run.flags.push(flag);
 }

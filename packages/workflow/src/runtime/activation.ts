@@ -214,27 +214,32 @@ function startWorkflow(run: Run, init: InitializeWorkflow): void {
   const headers = init.headers ?? {};
   init.arguments = undefined;
   init.headers = undefined;
-  // Two links, as histories have it: the run ends three microtasks after the workflow function.
-  execute(run, fn, { args, headers })
-    .then(pass)
-    .then(
-      (value) => endWithResult(run, value),
-      (error) => endWithError(run, error),
-    );
+  void execute(run, fn, { args, headers });
 }
 
-/** Whatever the function does, throwing at once or returning a strange thenable, ends as a rejection. */
-function execute(run: Run, fn: (...args: any[]) => unknown, input: WorkflowExecuteInput): Promise<unknown> {
-  const innermost = async (changed: WorkflowExecuteInput) => await fn(...changed.args);
+/** Calls the workflow function and ends the run with whatever it does: returning, throwing, a strange thenable. */
+async function execute(
+  run: Run,
+  fn: (...args: any[]) => unknown,
+  input: WorkflowExecuteInput,
+): Promise<void> {
   const interceptors = run.interceptors;
-  if (interceptors === undefined) return innermost(input);
+  let value: unknown;
+  let failure: { error: unknown } | undefined;
   try {
-    return Promise.resolve(intercept(interceptors.inbound, 'execute', innermost)(input));
+    value = await (interceptors === undefined
+      ? fn(...input.args)
+      : intercept(
+          interceptors.inbound,
+          'execute',
+          async (changed: WorkflowExecuteInput) => await fn(...changed.args),
+        )(input));
   } catch (error) {
-    return Promise.reject(error);
+    failure = { error };
   }
-}
-
-function pass<T>(value: T): T {
-  return value;
+  // Histories have it that the run ends three microtasks after its function, and two after its interceptors.
+  if (interceptors === undefined) await undefined;
+  await undefined;
+  if (failure === undefined) endWithResult(run, value);
+  else endWithError(run, failure.error);
 }

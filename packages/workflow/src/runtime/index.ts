@@ -140,7 +140,7 @@ export function createRuntime(host: RuntimeHost, modules: Readonly<Record<string
       )({ commands }).commands;
     }
     const successful: Success = { commands: all };
-    if (!run.replaying && run.flags.size > 0) successful.usedInternalFlags = [...run.flags];
+    if (!run.replaying && run.flags.length > 0) successful.usedInternalFlags = run.flags;
     if (run.versioningBehavior !== 0) successful.versioningBehavior = run.versioningBehavior;
     const bytes = WorkflowActivationCompletion.encode({ runId: run.runId, successful }).finish();
     progress?.end();

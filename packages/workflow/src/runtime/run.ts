@@ -91,7 +91,7 @@ export class Run {
   /** Patches for which a command was sent by this instance. */
   sentPatches: Set<string> | undefined;
   /** Behaviour flags known to be on for this run, ours and the official SDK's. */
-  readonly flags = new Set<number>();
+  readonly flags: number[] = [];
 
   info: WorkflowInfo | undefined;
   memo: Record<string, unknown> | undefined;
