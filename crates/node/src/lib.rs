@@ -58,6 +58,10 @@ fn main(mut cx: ModuleContext) -> NeonResult<()> {
     Ok(())
 }
 
+/// Content hash of the sources, in the file for the build script to find.
+#[used]
+static SOURCE: &str = concat!("perdure-source:", env!("PERDURE_SOURCE_HASH"));
+
 fn version<'cx>(cx: &mut FunctionContext<'cx>) -> Given<'cx> {
     Ok(cx.string(env!("CARGO_PKG_VERSION")).upcast())
 }

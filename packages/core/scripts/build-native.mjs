@@ -7,9 +7,10 @@
  * fresh clone need not pay it again.
  */
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -20,28 +21,58 @@ const { values } = parseArgs({ options: { target: { type: 'string' }, out: { typ
 const targetDir = process.env.CARGO_TARGET_DIR || join(homedir(), '.cache', 'perdure', 'cargo-target');
 const args = ['build', '--release', '-p', 'perdure-node', '--locked'];
 if (values.target) args.push('--target', values.target);
-const built = spawnSync('cargo', args, {
-  cwd: root,
-  stdio: 'inherit',
-  env: { ...process.env, CARGO_TARGET_DIR: targetDir },
-});
-if (built.error?.code === 'ENOENT') {
-  console.error('cargo is not installed: the native addon needs Rust 1.88 or newer, see https://rustup.rs');
-  process.exit(1);
-}
-if (built.status !== 0) process.exit(built.status ?? 1);
-
 const system = values.target ?? process.platform;
-const library =
-  /win/.test(system) && !/darwin/.test(system)
-    ? 'perdure_node.dll'
-    : /darwin|apple/.test(system)
-      ? 'libperdure_node.dylib'
-      : 'libperdure_node.so';
-const from = join(targetDir, ...(values.target ? [values.target] : []), 'release', library);
+const from = join(targetDir, ...(values.target ? [values.target] : []), 'release', libraryName(system));
 const to = resolve(values.out ?? join(core, 'native', 'perdure.node'));
-mkdirSync(dirname(to), { recursive: true });
+const hash = sourceHash();
+
+// Another checkout may build into the same directory and put its library in the place of ours: then once more.
+for (let attempt = 1; ; attempt += 1) {
+  build();
+  mkdirSync(dirname(to), { recursive: true });
+  copyFileSync(from, `${to}.tmp`);
+  if (readFileSync(`${to}.tmp`).includes(`perdure-source:${hash}`)) break;
+  if (attempt === 3) {
+    console.error(
+      `${from} does not come from the sources of this checkout; set CARGO_TARGET_DIR to a directory of its own`,
+    );
+    process.exit(1);
+  }
+}
 // Renamed into place: a process that has the old file mapped keeps it.
-copyFileSync(from, `${to}.tmp`);
 renameSync(`${to}.tmp`, to);
 console.log(`${to}: ${(statSync(to).size / 1e6).toFixed(1)} MB`);
+
+function build() {
+  const built = spawnSync('cargo', args, {
+    cwd: root,
+    stdio: 'inherit',
+    env: { ...process.env, CARGO_TARGET_DIR: targetDir, PERDURE_SOURCE_HASH: hash },
+  });
+  if (built.error?.code === 'ENOENT') {
+    console.error('cargo is not installed: the native addon needs Rust 1.88 or newer, see https://rustup.rs');
+    process.exit(1);
+  }
+  if (built.status !== 0) process.exit(built.status ?? 1);
+}
+
+function libraryName(name) {
+  if (/darwin|apple/.test(name)) return 'libperdure_node.dylib';
+  return /win/.test(name) ? 'perdure_node.dll' : 'libperdure_node.so';
+}
+
+/** Of everything that the addon is built from. */
+function sourceHash() {
+  const sum = createHash('sha256');
+  const add = (path) => sum.update(`${path}\0`).update(readFileSync(join(root, path)));
+  for (const file of ['Cargo.toml', 'Cargo.lock']) add(file);
+  for (const dir of ['crates', 'proto']) {
+    const found = readdirSync(join(root, dir), { recursive: true, withFileTypes: true });
+    found
+      .filter((entry) => entry.isFile())
+      .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
+      .sort()
+      .forEach(add);
+  }
+  return sum.digest('hex');
+}

@@ -3,10 +3,19 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode } from '@perdure/common';
 import { type DevServer, startDevServer } from '@perdure/dev-server';
 import { CodecResponse, LaneLost, TelemetryBatch } from '@perdure/proto/perdure/core/v1/exchange';
-import { ConnectionUpdate, ReplayHistory, RpcCall } from '@perdure/proto/perdure/core/v1/options';
+import {
+  ConnectionUpdate,
+  ReplayHistory,
+  RpcCall,
+  RuntimeOptions,
+} from '@perdure/proto/perdure/core/v1/options';
 import { Payload } from '@perdure/proto/temporal/api/common/v1/message';
 import { History } from '@perdure/proto/temporal/api/history/v1/message';
-import { DescribeNamespaceRequest } from '@perdure/proto/temporal/api/workflowservice/v1/request_response';
+import {
+  DescribeNamespaceRequest,
+  GetWorkflowExecutionHistoryRequest,
+  GetWorkflowExecutionHistoryResponse,
+} from '@perdure/proto/temporal/api/workflowservice/v1/request_response';
 import type { ConnectionHandle, CoreRpcError, RuntimeHandle } from '.';
 import {
   closedHistory,
@@ -290,9 +299,6 @@ describe('a worker', () => {
   });
 
   async function firstEvents(workflowId: string): Promise<History> {
-    const { GetWorkflowExecutionHistoryRequest, GetWorkflowExecutionHistoryResponse } = await import(
-      '@perdure/proto/temporal/api/workflowservice/v1/request_response'
-    );
     const request = GetWorkflowExecutionHistoryRequest.encode({
       namespace: 'default',
       execution: { workflowId },
@@ -365,7 +371,9 @@ describe('a replay worker', () => {
     const empty = ReplayHistory.encode({ workflowId: 'w', history: History.encode({}).finish() }).finish();
     expect(await failure(native.replayFeed(worker, empty))).toMatchObject({ code: 'CORE_HISTORY_INVALID' });
     native.replayEnd(worker);
-    expect(await failure(native.replayFeed(worker, empty))).toBeInstanceOf(Error);
+    expect(await failure(native.replayFeed(worker, empty))).toMatchObject({
+      code: expect.stringMatching(/^CORE_(HISTORY_INVALID|REPLAY_ENDED)$/),
+    });
     native.workerStart(worker, []);
     await native.workerFinalize(worker);
   });
@@ -392,11 +400,32 @@ describe('a runtime', () => {
     expect(messages).toContainEqual('INFO temporalio_sdk_core::worker Initiated shutdown');
     native.runtimeClose(own);
     native.runtimeClose(own);
-    await expect(
-      connect(own, server.address).then((late) =>
-        native.workerOpen(own, late, workerOptions('q'), () => undefined),
-      ),
-    ).rejects.toBeInstanceOf(Error);
+  });
+});
+
+describe('metrics', () => {
+  it('are served to Prometheus', async () => {
+    const port = await freePort();
+    const options: RuntimeOptions = {
+      logging: { filter: 'off', forward: false },
+      metrics: {
+        prometheus: { bindAddress: `127.0.0.1:${port}` },
+        prefix: 'shop_',
+        globalTags: { team: 'orders' },
+      },
+    };
+    const own = native.runtimeOpen(RuntimeOptions.encode(options).finish(), () => undefined);
+    await connect(own, server.address);
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    expect(text).toMatch(/shop_request\{[^}]*operation="GetSystemInfo"[^}]*team="orders"/);
+    native.runtimeClose(own);
+  });
+
+  it('refuse an address that is none', () => {
+    const options: RuntimeOptions = { metrics: { prometheus: { bindAddress: 'somewhere' } } };
+    expect(() => native.runtimeOpen(RuntimeOptions.encode(options).finish(), () => undefined)).toThrow(
+      expect.objectContaining({ code: 'CORE_OPTIONS_INVALID' }),
+    );
   });
 });
 
