@@ -1,0 +1,3 @@
+/** One object that configures clients, workers, bundles and connections. */
+export type { PluginParameter } from './merge';
+export { SimplePlugin, type SimplePluginOptions } from './simple-plugin';
