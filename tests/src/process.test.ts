@@ -179,6 +179,12 @@ it('does not keep the process alive when the worker is never run', async () => {
   expect(worker.output()).toContain('created');
 });
 
+it('does not keep the process alive when a worker cannot be made', async () => {
+  const worker = workerProcess(randomUUID(), { TEST_MODE: 'failed' });
+  expect(await within(worker.ended, 10_000, worker)).toBe(0);
+  expect(worker.output()).toContain('create failed with BUNDLE_');
+});
+
 it('exits on a signal while a workflow loops for ever', async () => {
   const taskQueue = randomUUID();
   const worker = workerProcess(taskQueue);

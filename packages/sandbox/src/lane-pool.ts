@@ -393,7 +393,6 @@ class ThreadLane implements LaneHandle {
       execArgv: [],
       stdin: false,
     });
-    this.#worker.unref(); // Q3
     let detail = 'the thread ended by itself';
     this.#worker.on('error', (error: Error & { code?: string }) => {
       detail = error?.message ?? String(error);
@@ -434,6 +433,7 @@ class ThreadLane implements LaneHandle {
           return this.options.onWarning(message.warning);
       }
     });
+    this.#worker.unref(); // Q3, and only now: listening for messages takes a reference of its own
   }
 
   static start(

@@ -81,6 +81,17 @@ if (mode === 'created') {
     });
     say('created');
   })();
+} else if (mode === 'failed') {
+  // A worker that cannot be made, while its lanes have started already.
+  void (async () => {
+    const connection = await NativeConnection.connect({ address });
+    const error = await Worker.create({
+      connection,
+      taskQueue,
+      workflowsPath: join(__dirname, 'no-such-file'),
+    }).catch((reason: { code: string }) => reason.code);
+    say(`create failed with ${error}`);
+  })();
 } else {
   void main();
 }
