@@ -8,6 +8,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ensureAddon } from './addon.mjs';
 import { npmCommand, run } from './exec.mjs';
 import { cacheDir, cargoTargetDir, packageBin, readJson, root } from './paths.mjs';
 
@@ -81,14 +82,10 @@ export function installDifference(dir = root) {
   return undefined;
 }
 
-/** Builds the addon, then every package in the order of its dependencies; cargo and turbo skip what has not changed. */
+/** Builds the addon, then every package in the order of its dependencies; what has not changed is skipped. */
 export async function build(say = console.log) {
   await requireCargo();
-  say('Building the native addon (from nothing, 4 to 6 minutes on two cores)');
-  const native = await run([process.execPath, 'packages/core/scripts/build-native.mjs'], {
-    env: process.stderr.isTTY ? {} : { CARGO_TERM_QUIET: 'true' },
-  });
-  if (native.code !== 0) throw new Error('the addon could not be built; the output above says why');
+  await ensureAddon(say);
   say('Building the packages');
   const turbo = [process.execPath, packageBin('turbo'), 'run', 'build', '--output-logs=errors-only'];
   const { code } = await run([...turbo, '--no-update-notifier'], { env: { npm_config_loglevel: 'error' } });
