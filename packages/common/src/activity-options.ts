@@ -42,7 +42,7 @@ export interface ActivityOptions {
   scheduleToStartTimeout?: Duration;
   /** Limit of all attempts together. Default unlimited. */
   scheduleToCloseTimeout?: Duration;
-  /** Default WAIT_CANCELLATION_COMPLETED. */
+  /** Default TRY_CANCEL. */
   cancellationType?: ActivityCancellationType;
   /** Let the server hand the task straight back to this worker. Default true. */
   allowEagerDispatch?: boolean;
@@ -66,7 +66,7 @@ export interface LocalActivityOptions {
   scheduleToCloseTimeout?: Duration;
   /** Longer waits between attempts use a timer of the server. Default 1 minute. */
   localRetryThreshold?: Duration;
-  /** Default WAIT_CANCELLATION_COMPLETED. */
+  /** Default TRY_CANCEL. */
   cancellationType?: ActivityCancellationType;
   /** One line for the UI. */
   summary?: string;

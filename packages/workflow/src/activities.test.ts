@@ -155,18 +155,16 @@ describe('an activity', () => {
     ]);
   });
 
-  it('waits for its cancellation by default, unless the history was made by an SDK that did not', async () => {
-    const live = scenario(() => greet('x'));
-    const outcome = await live.activate([job.start()]);
-    expect(outcome.commands).toEqual([scheduled(1, 'greet', ['x'])]);
-    expect(outcome.flags).toEqual([1001]);
-    const replayed = await scenario(() => greet('x')).commands([job.start()], { isReplaying: true });
-    expect(replayed[0].scheduleActivity.cancellationType).toBeUndefined(); // 0, TRY_CANCEL
-    const own = await scenario(() => greet('x')).commands([job.start()], {
-      isReplaying: true,
-      flags: [1001],
+  it('is cancelled by TRY_CANCEL unless another type is given, and records no flag for it', async () => {
+    const live = await scenario(() => greet('x')).activate([job.start()]);
+    expect(live.commands![0].scheduleActivity.cancellationType).toBeUndefined(); // 0, TRY_CANCEL
+    expect(live.flags).toEqual([]);
+    const { greet: patient } = proxyActivities<Activities>({
+      startToCloseTimeout: 1000,
+      cancellationType: 'WAIT_CANCELLATION_COMPLETED',
     });
-    expect(own).toEqual(outcome.commands);
+    const [waiting] = await scenario(() => patient('x')).commands([job.start()]);
+    expect(waiting.scheduleActivity.cancellationType).toBe(1);
   });
 
   it('rejects, and fails the task, when an argument cannot be serialised', async () => {
@@ -231,7 +229,6 @@ describe('a local activity', () => {
       arguments: ['x'],
       startToCloseTimeout: 1000,
       localRetryThreshold: 10_000,
-      cancellationType: 1,
       ...more,
     },
   });

@@ -7,7 +7,6 @@
  *     cancellation type.
  */
 import {
-  type ActivityCancellationType,
   type CancelledFailure,
   compilePriority,
   compileRetryPolicy,
@@ -27,7 +26,6 @@ import {
 import { type CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
 import { emit, pendingOf } from './commands';
 import { ActivationError } from './errors';
-import { hasFlag, SdkFlag } from './flags';
 import { type ActivityInput, intercept } from './interceptors';
 import { LocalActivityDoBackoff } from './local-activity-backoff';
 import { activityContext, argsToPayloads, failureToError, fromPayload } from './payloads';
@@ -139,7 +137,7 @@ function schedule(run: Run, input: ActivityInput): Promise<unknown> {
           startToCloseTimeout: msOptionalToTs(options.startToCloseTimeout, 'startToCloseTimeout'),
           heartbeatTimeout: msOptionalToTs(options.heartbeatTimeout, 'heartbeatTimeout'),
           retryPolicy: options.retry && compileRetryPolicy(options.retry),
-          cancellationType: cancellationTypeOf(run, options.cancellationType),
+          cancellationType: encodeActivityCancellationType(options.cancellationType), // unset: 0, TRY_CANCEL
           doNotEagerlyExecute: options.allowEagerDispatch === false,
           versioningIntent: versioningIntentToProto(options.versioningIntent),
           priority: options.priority && compilePriority(options.priority),
@@ -151,12 +149,6 @@ function schedule(run: Run, input: ActivityInput): Promise<unknown> {
     if (scope.cancellable) scope.listen(activity);
     pendingOf(run).add(OperationKind.Activity, seq, activity);
   });
-}
-
-/** The protocol's number; the default depends on the history (flags.ts). */
-export function cancellationTypeOf(run: Run, type: ActivityCancellationType | undefined): 0 | 1 | 2 {
-  if (type !== undefined) return encodeActivityCancellationType(type) ?? 0;
-  return hasFlag(run, SdkFlag.ActivitiesWaitForCancellation) ? 1 : 0;
 }
 
 /** A remote or a local activity that has been scheduled. */

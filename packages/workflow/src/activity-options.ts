@@ -26,7 +26,7 @@ export interface ActivityOptions {
   scheduleToStartTimeout?: Duration;
   /** Limit of all attempts together. */
   scheduleToCloseTimeout?: Duration;
-  /** When the call rejects after cancellation. Default WAIT_CANCELLATION_COMPLETED. */
+  /** When the call rejects after cancellation. Default TRY_CANCEL. */
   cancellationType?: ActivityCancellationType;
   /** Lets the server hand the task straight to this worker. Default true. */
   allowEagerDispatch?: boolean;
@@ -46,7 +46,7 @@ export interface LocalActivityOptions {
   scheduleToCloseTimeout?: Duration;
   /** Back-offs that are longer than this wait in a timer of the server. Default 1 minute. */
   localRetryThreshold?: Duration;
-  /** When the call rejects after cancellation. Default WAIT_CANCELLATION_COMPLETED. */
+  /** When the call rejects after cancellation. Default TRY_CANCEL. */
   cancellationType?: ActivityCancellationType;
   /** One line for user interfaces. */
   summary?: string;

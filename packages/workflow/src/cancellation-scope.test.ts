@@ -144,14 +144,17 @@ describe('a cancellation scope', () => {
     ]);
   });
 
-  it('shields in histories whose SDK did so without recording it', async () => {
-    const s = scenario(() =>
-      CancellationScope.nonCancellable(() => CancellationScope.cancellable(() => sleep(1000))),
-    );
-    const facts = { isReplaying: true, lastSdkVersion: '1.11.1' };
-    await s.commands([job.start()], facts);
-    expect(await s.commands([job.cancel()], facts)).toEqual([]);
-  });
+  it.each([{ lastSdkVersion: '1.11.1' }, { buildId: '@temporalio/worker@1.11.0+0123abcd' }])(
+    'shields in histories whose SDK did so without recording it: %p',
+    async (version) => {
+      const s = scenario(() =>
+        CancellationScope.nonCancellable(() => CancellationScope.cancellable(() => sleep(1000))),
+      );
+      const facts = { isReplaying: true, ...version };
+      await s.commands([job.start()], facts);
+      expect(await s.commands([job.cancel()], facts)).toEqual([]);
+    },
+  );
 
   it('cancels itself after its timeout', async () => {
     const s = scenario(() =>

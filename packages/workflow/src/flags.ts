@@ -4,8 +4,9 @@
  * Owns    which flag numbers exist, and when one is on.
  * F1  Outside replay a default flag turns on when first asked for and is reported to the core, which records it.
  * F2  On replay a flag is on only if the history says so, or its SDK version is known to have behaved so.
- * F3  Numbers below 1000 are those that the official TypeScript SDK writes; ours begin at 1001, so that histories
- *     of both can be told apart.
+ * F3  Numbers below 1000 are those that the official TypeScript SDK writes; flags of our own begin at 1001. There
+ *     is none: workers of the official SDK refuse a history with a flag that they do not know, and a flag would
+ *     end an application's way back. Only a behaviour that no history could bear otherwise is worth one.
  */
 import type { Run } from './runtime/run';
 
@@ -14,22 +15,24 @@ export const SdkFlag = {
   ShieldedScopes: 1,
   /** All jobs of an activation are applied before any promise continues. */
   SingleBatch: 2,
-  /**
-   * Activities without a cancellationType wait until their cancellation is complete, as the API has it. SDKs that
-   * do not know this flag let them reject at once, and histories made so have to replay so.
-   */
-  ActivitiesWaitForCancellation: 1001,
 } as const;
 export type SdkFlag = (typeof SdkFlag)[keyof typeof SdkFlag];
 
 /** SDK versions that had the first two behaviours but did not record them. */
 const UNRECORDED: ReadonlySet<string> = new Set(['1.11.0', '1.11.1']);
+const LAST_UNRECORDED = SdkFlag.SingleBatch;
+
+/** Versions that did not record flags did not always record their version either; their build id has it. */
+function wasUnrecorded({ lastSdkVersion, history }: Run): boolean {
+  const buildId = history.deploymentVersion?.buildId ?? '';
+  return UNRECORDED.has(lastSdkVersion) || /^@temporalio\/worker@1\.11\.[01]\+/.test(buildId);
+}
 
 /** Whether the run behaves as `flag` says. */
 export function hasFlag(run: Run, flag: SdkFlag): boolean {
   const flags = run.flags;
   if (flags.includes(flag)) return true;
-  if (run.replaying && (flag > SdkFlag.SingleBatch || !UNRECORDED.has(run.lastSdkVersion))) return false; // F2
+  if (run.replaying) return flag <= LAST_UNRECORDED && wasUnrecorded(run); // F2
   flags.push(flag); // F1
   return true;
 }

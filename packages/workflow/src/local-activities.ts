@@ -12,7 +12,8 @@ import {
   tsToMs,
   type UntypedActivities,
 } from '@perdure/common';
-import { activityProxy, cancellationTypeOf, PendingActivity, typeInfoOf } from './activities';
+import { encodeActivityCancellationType } from '@perdure/common/lib/activity-options';
+import { activityProxy, PendingActivity, typeInfoOf } from './activities';
 import {
   checkActivityOptions,
   type LocalActivityInterfaceFor,
@@ -110,7 +111,7 @@ async function schedule(run: Run, input: LocalActivityInput): Promise<unknown> {
           startToCloseTimeout: msOptionalToTs(options.startToCloseTimeout, 'startToCloseTimeout'),
           retryPolicy: options.retry && compileRetryPolicy(options.retry),
           localRetryThreshold: msOptionalToTs(options.localRetryThreshold, 'localRetryThreshold'),
-          cancellationType: cancellationTypeOf(run, options.cancellationType),
+          cancellationType: encodeActivityCancellationType(options.cancellationType), // unset: 0, TRY_CANCEL
         },
       },
       options,

@@ -34,6 +34,8 @@ export interface Facts {
   now?: number;
   flags?: number[];
   lastSdkVersion?: string;
+  /** Of the worker that completed the task. */
+  buildId?: string;
   historyLength?: number;
 }
 
@@ -172,6 +174,8 @@ export function encodeActivation(
     historySizeBytes: Long.fromNumber(1234, true),
     availableInternalFlags: facts.flags ?? [],
     lastSdkVersion: facts.lastSdkVersion ?? '',
+    deploymentVersionForCurrentTask:
+      facts.buildId === undefined ? undefined : { deploymentName: '', buildId: facts.buildId },
     jobs: [...jobs],
   }).finish();
 }
@@ -324,4 +328,4 @@ function isDefault(value: any): boolean {
 }
 
 /** What the default options of a test's activities come to. */
-export const ACTIVITY = { startToCloseTimeout: 60_000, cancellationType: 1, taskQueue: 'test-queue' };
+export const ACTIVITY = { startToCloseTimeout: 60_000, taskQueue: 'test-queue' };
