@@ -40,6 +40,16 @@ it('fires timers in the order of their deadlines and cancels one', async () => {
   expect(names.filter((name) => name === 'TimerCanceled')).toHaveLength(1);
 });
 
+it('says in the history which SDK has run it', async () => {
+  const handle = await h.start(worker, 'info');
+  await handle.result();
+  const [completed] = await eventsOfType(handle, 'WorkflowTaskCompleted');
+  expect(completed!.workflowTaskCompletedEventAttributes).toMatchObject({
+    identity: worker.options.identity,
+    sdkMetadata: { sdkName: 'perdure-typescript', sdkVersion: expect.stringMatching(/^\d+\.\d+\.\d+/) },
+  });
+});
+
 it('has a clock that stands still within a task, and random numbers of its own', async () => {
   const [one, two] = await Promise.all([h.execute(worker, 'clock'), h.execute(worker, 'clock')]);
   for (const result of [one, two]) {

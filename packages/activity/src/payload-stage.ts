@@ -137,7 +137,10 @@ const PAYLOAD_FIELDS = [
 ] as const satisfies readonly (readonly [keyof Failure, string])[];
 
 function list(payloads: unknown): Payload[] {
-  if (!Array.isArray(payloads)) {
+  if (
+    !Array.isArray(payloads) ||
+    payloads.some((payload) => typeof payload !== 'object' || payload === null)
+  ) {
     throw new PayloadConverterError('A payload codec gave something else than an array of payloads');
   }
   return payloads;

@@ -843,6 +843,12 @@ describe('codecs', () => {
     expect((await h.run('f', ['plain'])).failed?.failure?.message).toContain('not an envelope');
   });
 
+  it.each([['junk'], [[5]], [[]], [undefined]])('fails the activity when a codec gives %j', async (given) => {
+    const codec: any = { encode: async () => given, decode: async (payloads: unknown) => payloads };
+    const h = harness({ f: async () => 1 }, { converter: { payloadCodecs: [codec] } });
+    expect((await h.run('f')).failed?.failure?.message).toMatch(/codec gave/);
+  });
+
   it('tells converters and codecs whose payload it is', async () => {
     const contexts: unknown[] = [];
     const h = harness(

@@ -3,6 +3,7 @@
  * thread and go back. Answers every request, with an error text if a codec fails.
  */
 import type { PayloadCodec, WorkflowSerializationContext } from '@perdure/common';
+import { PayloadConverterError } from '@perdure/common';
 import type { CodecRequest, PayloadGroup } from '@perdure/proto/perdure/core/v1/exchange';
 import { CodecResponse } from '@perdure/proto/perdure/core/v1/exchange';
 import { Payload } from '@perdure/proto/temporal/api/common/v1/message';
@@ -36,8 +37,15 @@ export class CodecStage {
     for (const codec of encode ? this.codecs : [...this.codecs].reverse()) {
       current = encode ? await codec.encode(current, context) : await codec.decode(current, context);
     }
-    return { payloads: current.map((payload) => Payload.encode(payload).finish()) };
+    return { payloads: current.map(encodePayload) };
   }
+}
+
+function encodePayload(payload: unknown): Uint8Array {
+  if (typeof payload !== 'object' || payload === null) {
+    throw new PayloadConverterError(`a codec gave ${String(payload)} in place of a payload`);
+  }
+  return Payload.encode(payload).finish();
 }
 
 function textOf(error: unknown): string {

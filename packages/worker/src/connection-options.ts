@@ -203,7 +203,7 @@ function resolve({
   return {
     targetUrl: `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
     identity: defaultIdentity(),
-    clientName: 'temporal-typescript',
+    clientName: 'perdure-typescript',
     clientVersion: packageVersion(),
     headers,
     binaryHeaders,

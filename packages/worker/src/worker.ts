@@ -382,6 +382,12 @@ export class Worker {
     }
     if (pollerDrained === undefined) return;
     this.#pollers.set(pollerDrained, 'SHUTDOWN');
+    if (this.#state.current === 'RUNNING') {
+      this.#fail(
+        new WorkerFatalError(`polling for ${pollerDrained} tasks has ended by itself`, 'CORE_POLL_FAILED'),
+      );
+      return;
+    }
     if (this.#state.current === 'STOPPING') this.#state.to('DRAINING');
     if ([...this.#pollers.values()].every((state) => state !== 'POLLING')) void this.#drained();
   }
