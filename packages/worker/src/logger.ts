@@ -1,4 +1,5 @@
 /** The logger that is used when none is given: lines on stderr. */
+import { inspect } from 'node:util'; // at once: a test runner may have taken require away when the last lines come
 import type { Logger, LogLevel, LogMetadata } from '@perdure/common';
 
 /** Symbol key of metadata under which a forwarded native line keeps its own time, epoch nanoseconds. */
@@ -67,7 +68,6 @@ function writeLine({ level, timestampNanos, message, meta }: LogEntry): void {
 
 /** `util.inspect` shows errors with stacks and survives loops and most hostile getters. */
 function showFields(meta: LogMetadata): string {
-  const { inspect } = require('node:util') as typeof import('node:util');
   try {
     return inspect(meta, { breakLength: Number.POSITIVE_INFINITY, depth: 4 });
   } catch {

@@ -187,7 +187,7 @@ class Replayer {
       await native.workerFinalize(this.#handle);
     } finally {
       this.#handle = undefined;
-      await this.#hosted?.remove();
+      await this.#hosted?.remove(true);
       this.runtime.release(this);
     }
   }

@@ -32,8 +32,11 @@ export interface HostedWorker {
   readonly inFlightActivations: number;
   /** Resolves once all sink calls that lanes have made so far have arrived: lanes answer in order. */
   caughtUp(): Promise<void>;
-  /** Takes the worker and its runs off the lanes. Idempotent. */
-  remove(): Promise<void>;
+  /**
+   * Takes the worker and its runs off the lanes. Idempotent.
+   * @param expectSuccessor true: another worker with the same bundle is likely to come soon, so the lanes keep it
+   */
+  remove(expectSuccessor?: boolean): Promise<void>;
 }
 
 /** Gets each command as workflow code issues it. */
@@ -53,6 +56,8 @@ export class WorkflowHost {
   readonly #guests = new Map<number, Guest>();
   readonly #pools: { readonly pool: Promise<LanePool>; readonly lanes: number }[] = [];
   #debugPool: Promise<LanePool> | undefined;
+  /** Removed, but still known to the lanes for the sake of its bundle. */
+  #kept: Guest | undefined;
 
   constructor(private readonly logger: Logger) {}
 
@@ -101,7 +106,7 @@ export class WorkflowHost {
           return pools.flatMap((pool) => pool.running).filter((run) => run.worker === worker).length;
         },
         caughtUp: async () => void (await Promise.all(pools.map((pool) => pool.stats()))),
-        remove: async () => this.#remove(guest),
+        remove: async (expectSuccessor = false) => this.#remove(guest, expectSuccessor),
       };
     } finally {
       clearInterval(stayAlive);
@@ -118,6 +123,7 @@ export class WorkflowHost {
     const pools = [...this.#pools.map(({ pool }) => pool), ...(this.#debugPool ? [this.#debugPool] : [])];
     this.#pools.length = 0;
     this.#debugPool = undefined;
+    this.#kept = undefined;
     for (const starting of pools) void starting.then((pool) => pool.close()).catch(() => undefined);
   }
 
@@ -157,9 +163,12 @@ export class WorkflowHost {
     });
   }
 
-  #remove(guest: Guest): void {
+  #remove(guest: Guest, keepBundle = false): void {
     if (!this.#guests.delete(guest.worker)) return;
-    for (const pool of guest.pools) pool.unregister(guest.worker);
+    // A lane drops a bundle with the last worker that uses it; making its realm again costs milliseconds and memory.
+    const dropped = keepBundle ? this.#kept : guest;
+    if (keepBundle) this.#kept = guest;
+    for (const pool of dropped?.pools ?? []) pool.unregister(dropped!.worker);
   }
 
   #onSinkCalls(calls: readonly SinkCallRecord[]): void {
