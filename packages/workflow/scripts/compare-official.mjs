@@ -110,7 +110,7 @@ class OfficialRun {
       sourceMap: {},
       getTimeOfDay: () => 0n,
       randomnessSeed: randomnessSeed.toBytes(),
-      registeredActivityNames: new Set(['act', 'fail']),
+      registeredActivityNames: new Set(['act', 'fail', 'flaky']),
       stackTracesEnabled: false,
       failureExceptionTypeNames: [],
     });

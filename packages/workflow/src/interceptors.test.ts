@@ -10,6 +10,7 @@ import {
   metricMeter,
   proxyActivities,
   proxyLocalActivities,
+  proxySinks,
   setHandler,
   sleep,
   type WorkflowInterceptors,
@@ -189,6 +190,22 @@ describe('internals interceptors', () => {
     s.evict();
     expect(seen).toEqual([[0, 1], 'disposed']);
     expect(s.api.runCount).toBe(0);
+  });
+
+  it('can call sinks when the activation is concluded', async () => {
+    const { audit } = proxySinks<{ audit: { note(commands: number): void } }>();
+    const s = scenarioWith(() => sleep(1), {
+      internals: [
+        {
+          concludeActivation(input, next) {
+            audit.note(input.commands.length);
+            return next(input);
+          },
+        },
+      ],
+    });
+    const { sinkCalls } = await s.activate([job.start()]);
+    expect(sinkCalls.map(({ fn, args }) => [fn, ...args])).toEqual([['note', 1]]);
   });
 
   it('that throw fail the task', async () => {

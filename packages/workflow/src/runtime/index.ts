@@ -110,17 +110,24 @@ export function createRuntime(host: RuntimeHost, modules: Readonly<Record<string
     run.taskFailure = undefined;
     const commands = run.commands;
     run.commands = [];
-    sinkCalls = run.sinkCalls;
-    run.sinkCalls = undefined;
     if (failureOfTask === undefined) {
       try {
         return succeeded(run, commands);
       } catch (error) {
         failureOfTask = { error };
+      } finally {
+        takeCalls(run); // interceptors that conclude the activation may have made some
       }
     }
+    takeCalls(run);
     progress?.end();
     return failed(run, runId, failureOfTask.error);
+  }
+
+  function takeCalls(run: Run): void {
+    if (run.sinkCalls === undefined) return;
+    sinkCalls = sinkCalls === undefined ? run.sinkCalls : sinkCalls.concat(run.sinkCalls);
+    run.sinkCalls = undefined;
   }
 
   function succeeded(run: Run, commands: Run['commands']): Uint8Array {

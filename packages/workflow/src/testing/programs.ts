@@ -7,30 +7,12 @@ import fc from 'fast-check';
 import * as workflow from '../index';
 import { random } from '../random';
 import { clearTimeout, setTimeout } from '../timers';
+import { programOf, type Step } from './program-language';
 import { type Facts, job, Scenario } from './scenario';
 
-/** A small language of workflow programs. */
-export type Step =
-  | { do: 'sleep'; ms: number }
-  | { do: 'activity' }
-  | { do: 'child' }
-  | { do: 'random' }
-  | {
-      do:
-        | 'local'
-        | 'failing'
-        | 'cancellable'
-        | 'callback'
-        | 'cleared'
-        | 'trigger'
-        | 'signal'
-        | 'handle'
-        | 'cancelOther';
-    }
-  | { do: 'patch'; id: string }
-  | { do: 'wait'; until: number; timeout: number | undefined }
-  | { do: 'all' | 'race' | 'scope' | 'shield' | 'timeout' | 'attempt'; steps: Step[] };
+export { programOf, type Step };
 
+/** Programs made at random. */
 export const step: fc.Arbitrary<Step> = fc.letrec<{ step: Step }>((tie) => ({
   step: fc.oneof(
     { depthSize: 'small', withCrossShrink: true },
@@ -41,6 +23,7 @@ export const step: fc.Arbitrary<Step> = fc.letrec<{ step: Step }>((tie) => ({
     fc.record({
       do: fc.constantFrom(
         'local' as const,
+        'flaky' as const,
         'failing' as const,
         'cancellable' as const,
         'callback' as const,
@@ -70,126 +53,6 @@ export const step: fc.Arbitrary<Step> = fc.letrec<{ step: Step }>((tie) => ({
     }),
   ),
 })).step;
-
-interface Activities {
-  act(n: number): Promise<number>;
-  fail(): Promise<void>;
-}
-/** What programs are made of; two implementations of the same API can be compared by it. */
-export type ProgramApi = typeof workflow & {
-  random(): number;
-  setTimeout(callback: (...args: any[]) => unknown, ms: number, ...args: unknown[]): any;
-  clearTimeout(handle: any): void;
-};
-
-/** Makes workflow functions of programs, on one implementation of the API. */
-export function programOf(api: ProgramApi) {
-  const {
-    CancellationScope,
-    condition,
-    defineSignal,
-    defineUpdate,
-    executeChild,
-    getExternalWorkflowHandle,
-    patched,
-    proxyActivities,
-    proxyLocalActivities,
-    setHandler,
-    sleep,
-    startChild,
-    Trigger,
-    uuid4,
-    random,
-    setTimeout,
-    clearTimeout,
-  } = api;
-  const { act, fail } = proxyActivities<Activities>({ startToCloseTimeout: 1000 });
-  const { act: local } = proxyLocalActivities<Activities>({ startToCloseTimeout: 1000 });
-
-  return function program(steps: readonly Step[]) {
-    return async () => {
-      let signals = 0;
-      setHandler(defineSignal<[number]>('s'), async (n) => {
-        signals += n;
-        if (n > 1) await act(n);
-      });
-      setHandler(defineUpdate<number, [number]>('u'), async (n) => {
-        signals += n;
-        await sleep(n);
-        return signals;
-      });
-      const sequence = async (list: readonly Step[]): Promise<void> => {
-        for (const each of list) await runStep(each);
-      };
-      const runStep = async (s: Step): Promise<unknown> => {
-        switch (s.do) {
-          case 'sleep':
-            return sleep(s.ms);
-          case 'activity':
-            return act(1);
-          case 'child':
-            return executeChild('child');
-          case 'local':
-            return local(1);
-          case 'failing':
-            return fail().catch(() => sleep(1));
-          case 'cancellable':
-            return CancellationScope.cancellable(() => act(3));
-          case 'callback':
-            return new Promise((resolve) => setTimeout(resolve, 4, 1));
-          case 'cleared': {
-            const handle = setTimeout(() => undefined, 5);
-            await sleep(1);
-            clearTimeout(handle);
-            return sleep(1);
-          }
-          case 'trigger': {
-            const trigger = new Trigger<number>();
-            sleep(2).then(() => trigger.resolve(1), ignore);
-            return trigger;
-          }
-          case 'signal':
-            return getExternalWorkflowHandle('other').signal('hi');
-          case 'handle': {
-            const handle = await startChild('child');
-            await handle.signal('hi');
-            return handle.result();
-          }
-          case 'cancelOther':
-            return getExternalWorkflowHandle('other').cancel();
-          case 'random':
-            return [random(), uuid4()];
-          case 'patch':
-            if (patched(s.id)) await sleep(3);
-            return;
-          case 'wait':
-            return s.timeout === undefined
-              ? condition(() => signals >= s.until)
-              : condition(() => signals >= s.until, s.timeout);
-          case 'all':
-            return Promise.all(s.steps.map(runStep));
-          case 'race':
-            return Promise.race(s.steps.map(runStep));
-          case 'scope': {
-            const scope = new CancellationScope();
-            const inside = scope.run(() => sequence(s.steps));
-            await Promise.race([inside.catch(() => undefined), sleep(7)]);
-            scope.cancel();
-            return inside.catch(() => undefined);
-          }
-          case 'shield':
-            return CancellationScope.nonCancellable(() => sequence(s.steps));
-          case 'timeout':
-            return CancellationScope.withTimeout(9, () => sequence(s.steps)).catch(() => undefined);
-          case 'attempt':
-            return sequence(s.steps).catch(() => undefined);
-        }
-      };
-      await sequence(steps);
-      return [signals, uuid4()];
-    };
-  };
-}
 
 /** Programs on this package. */
 export const program = programOf({ ...workflow, random, setTimeout, clearTimeout });
@@ -243,8 +106,6 @@ export async function record(
   }
   return recorded;
 }
-
-function ignore(): void {}
 
 const FAILURE = new ActivityFailure('failed', 'fail', '1', 'MAXIMUM_ATTEMPTS_REACHED', 'worker');
 const CANCELLED = new CancelledFailure('cancelled');
