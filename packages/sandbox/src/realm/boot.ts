@@ -160,6 +160,7 @@
     for (const name of ['global', 'self']) addGlobal(name, global);
   }
 
+  const urlModule = freeze({ ...url, default: url });
   const runtimeHost = freeze({
     entropy: guarded(host.entropy),
     wallClockMs: guarded(host.wallClockMs),
@@ -169,8 +170,11 @@
     harden: (value: object): void => hardener?.hardenModule(value),
     hostModules: freeze({
       assert: nodeModules.assert,
-      url: freeze({ ...url, default: url }),
+      'node:assert': nodeModules.assert,
+      url: urlModule,
+      'node:url': urlModule,
       util: nodeModules.util,
+      'node:util': nodeModules.util,
     }),
   });
 
