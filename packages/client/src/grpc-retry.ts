@@ -132,7 +132,12 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
         timer = undefined;
         attempt++;
         response = undefined;
-        current = nextCall(options);
+        try {
+          current = nextCall(options);
+        } catch {
+          finish(received); // the connection was closed while this call waited: its last failure stands
+          return;
+        }
         current.start(metadata.clone(), {
           onReceiveMetadata: () => {},
           onReceiveMessage: (received) => {
