@@ -15,6 +15,8 @@ import { Tally } from './tools/tally.mjs';
 
 const jestArgs = process.argv.slice(2);
 const tally = new Tally('tests');
+/** Compiling included; a test that hangs must not hang everything. */
+const CARGO_TIMEOUT_MS = 20 * 60_000;
 
 await setUp();
 await must([process.execPath, packageBin('typescript', 'tsc'), '-b', ...typeProjects()]);
@@ -79,7 +81,7 @@ async function runCargo() {
   ]);
   const { code, output } = await run(
     ['cargo', 'test', ...unoptimized, '--release', '--workspace', '--locked', '--no-fail-fast', '--quiet'],
-    { quiet: true },
+    { quiet: true, timeoutMs: CARGO_TIMEOUT_MS },
   );
   let failed = 0;
   let passed = 0;
