@@ -35,6 +35,7 @@ import type {
   WorkflowClientInterceptors,
   WorkflowStartInput,
 } from './interceptors';
+import { extendedService } from './request-extras';
 import type { WorkflowService } from './services';
 import {
   type CountWorkflowExecution,
@@ -160,7 +161,7 @@ export class WorkflowClient extends BaseClient {
   }
 
   private serviceForCalls(): WorkflowService {
-    return this.workflowService;
+    return extendedService(this.workflowService);
   }
 
   private interceptorsFor(workflowId: string, runId?: string): readonly WorkflowClientInterceptor[] {
