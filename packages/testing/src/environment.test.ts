@@ -67,6 +67,29 @@ describe('the time-skipping environment', () => {
     expect(Date.now() - begin).toBeLessThan(10_000);
   });
 
+  it('skips by sleep while a result is waited for', async () => {
+    const worker = await workerOf(env);
+    await worker.runUntil(async () => {
+      const sleeper = await env.client.workflow.start(workflows.sleeper, {
+        ...{ taskQueue: worker.options.taskQueue, workflowId: id(), args: [30 * DAY_MS] as [number] },
+      });
+      const result = sleeper.result();
+      const beforeMs = await env.currentTimeMs();
+      await env.sleep('3 days');
+      expect((await env.currentTimeMs()) - beforeMs).toBeGreaterThanOrEqual(3 * DAY_MS);
+      expect(await result).toBeGreaterThanOrEqual(30 * DAY_MS);
+    });
+  });
+
+  it('waits for a result that somebody asks for during a sleep', async () => {
+    const worker = await workerOf(env);
+    const options = { taskQueue: worker.options.taskQueue, workflowId: id(), args: [DAY_MS] as [number] };
+    const slept = worker.runUntil(
+      Promise.all([env.sleep('1 hour'), env.client.workflow.execute(workflows.sleeper, options)]),
+    );
+    expect((await slept)[1]).toBeGreaterThanOrEqual(DAY_MS);
+  });
+
   it('locks time again after a wait that failed', async () => {
     const { code } = await rejection(env.client.workflow.getHandle('no such workflow').result());
     expect(code).toBe('WORKFLOW_EXECUTION_NOT_FOUND');
@@ -96,7 +119,7 @@ describe('assertions in workflows under test', () => {
         env.client.workflow.execute(workflows.failsAssertion, { taskQueue, workflowId: id() }),
       );
       expect(failed.cause).toMatchObject({ type: 'AssertionError', nonRetryable: true });
-      expect(failed.cause.message).toContain('1 !== 2');
+      expect(failed.cause.message).toContain('strictly equal');
       expect(failed.cause.stack).toMatch(/failsAssertion .*workflows\.ts:\d+/);
 
       const signalled = await env.client.workflow.start(workflows.waitsForApproval, {

@@ -31,7 +31,7 @@ import {
   testServerOptions,
 } from './server-options';
 import { sharedServerAddress } from './shared-server';
-import { TimeSkippingClient, testServiceOf } from './time-skipping-client';
+import { TimeLock, TimeSkippingClient, testServiceOf } from './time-skipping-client';
 
 /** Options of the environment's client. */
 export type ClientOptionsForTestEnv = Omit<ClientOptions, 'namespace' | 'connection'>;
@@ -232,7 +232,7 @@ export class TestWorkflowEnvironment implements AsyncDisposable {
    */
   readonly sleep = async (durationMs: Duration): Promise<void> => {
     if (this.supportsTimeSkipping) {
-      await testServiceOf(this.connection).unlockTimeSkippingWithSleep({ duration: msToTs(durationMs) });
+      await TimeLock.of(testServiceOf(this.connection)).sleep(msToTs(durationMs));
     } else {
       const waitMs = msToNumber(durationMs);
       await new Promise<void>((resolve) => setTimeout(resolve, waitMs));

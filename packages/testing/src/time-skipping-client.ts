@@ -1,8 +1,10 @@
 /**
  * Waiting for results on a server that can skip time.
  *
- * T1  Time is unlocked only while somebody waits; however the wait ends, it is locked again.
+ * T1  Time is unlocked only while somebody waits; however the last wait ends, it is locked again.
  * T2  What the wait ended with reaches the caller, also when locking fails after it.
+ * T3  However many wait over one connection, the server is told to unlock once: it counts, and skips no time while its
+ *     count is not exactly zero.
  */
 import {
   Client,
@@ -13,6 +15,7 @@ import {
   type WorkflowResultOptions,
 } from '@perdure/client';
 import { IllegalStateError, type Workflow, type WorkflowResultType } from '@perdure/common';
+import type { Duration } from '@perdure/proto/google/protobuf/duration';
 
 /** @throws {IllegalStateError} the connection has no test service */
 export function testServiceOf(connection: { readonly testService?: TestService }): TestService {
@@ -25,14 +28,67 @@ export function testServiceOf(connection: { readonly testService?: TestService }
   return testService;
 }
 
+/** Locks and unlocks the time of a server, for all who share a connection to it. T3 */
+export class TimeLock {
+  static readonly #locks = new WeakMap<TestService, TimeLock>();
+
+  /** The lock of a connection's test service. */
+  static of(service: TestService): TimeLock {
+    const lock = TimeLock.#locks.get(service) ?? new TimeLock(service);
+    TimeLock.#locks.set(service, lock);
+    return lock;
+  }
+
+  #waits = 0;
+  /** The newest call; the next one begins after it. */
+  #calls: Promise<unknown> = Promise.resolve();
+
+  private constructor(readonly service: TestService) {}
+
+  async whileUnlocked<R>(wait: () => Promise<R>): Promise<R> {
+    this.#waits++;
+    if (this.#waits === 1) void this.#call(() => this.service.unlockTimeSkipping({}));
+    let result: R;
+    try {
+      await this.#calls;
+      result = await wait();
+    } catch (error) {
+      await this.#leave().catch(() => undefined); // T2
+      throw error;
+    }
+    await this.#leave();
+    return result;
+  }
+
+  /** T1 */
+  async #leave(): Promise<void> {
+    this.#waits--;
+    if (this.#waits > 0) return;
+    await this.#call(() => this.service.lockTimeSkipping({}));
+  }
+
+  /** Lets `duration` pass on the server. Sleeps that nobody waits beside run one after the other. */
+  async sleep(duration: Duration): Promise<void> {
+    if (this.#waits > 0) await this.whileUnlocked(() => this.service.sleep({ duration }));
+    // In one call, so that the server stops exactly where the sleep ends.
+    else await this.#call(() => this.service.unlockTimeSkippingWithSleep({ duration }));
+  }
+
+  #call(call: () => Promise<unknown>): Promise<unknown> {
+    this.#calls = this.#calls.then(call, call);
+    this.#calls.catch(() => undefined); // whoever waits for it hears of it
+    return this.#calls;
+  }
+}
+
 /** A workflow client whose waits for results skip time. */
 export class TimeSkippingWorkflowClient extends WorkflowClient {
-  readonly #testService: TestService;
+  readonly #lock: TimeLock;
 
   /** @throws {IllegalStateError} the connection has no test service */
   constructor(options: WorkflowClientOptions) {
     super(options);
-    this.#testService = testServiceOf(this.connection as { testService?: TestService });
+    this.#lock = TimeLock.of(testServiceOf(this.connection as { testService?: TestService }));
   }
 
   /**
@@ -44,16 +100,7 @@ export class TimeSkippingWorkflowClient extends WorkflowClient {
     runId?: string,
     opts?: WorkflowResultOptions,
   ): Promise<WorkflowResultType<T>> {
-    await this.#testService.unlockTimeSkipping({});
-    let result: WorkflowResultType<T>;
-    try {
-      result = await super.result<T>(workflowId, runId, opts);
-    } catch (error) {
-      await this.#testService.lockTimeSkipping({}).catch(() => undefined); // T2
-      throw error;
-    }
-    await this.#testService.lockTimeSkipping({}); // T1
-    return result;
+    return await this.#lock.whileUnlocked(() => super.result<T>(workflowId, runId, opts));
   }
 }
 

@@ -2,14 +2,17 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { TestWorkflowEnvironment } from '@perdure/testing';
-import { Runtime, Worker, type WorkerOptions } from '@perdure/worker';
+import { DefaultLogger, Runtime, Worker, type WorkerOptions } from '@perdure/worker';
 import * as activities from './activities';
 
 export const workflowsPath = join(__dirname, '../../src/testing/workflows.ts');
 
 /** Call before the first worker: lines below ERROR are of no interest here. */
 export function quiet(): void {
-  Runtime.install({ telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } } });
+  Runtime.install({
+    logger: new DefaultLogger('ERROR'),
+    telemetryOptions: { logging: { forward: {}, filter: 'ERROR' } },
+  });
 }
 
 /** A worker of the environment, on a task queue of its own, with the workflows and activities of this folder. */
