@@ -60,7 +60,7 @@ export async function checkErrorPages() {
   const files = await sourceFiles();
   const codes = new Map();
   for (const file of files) {
-    if (/^packages\/[^/]+\/src\/.*\.ts$/.test(file) && !/\.test\.ts$|\/testing\//.test(file)) {
+    if (/^packages\/[^/]+\/src\/.*\.ts$/.test(file) && !/\.test\.ts$|\/src\/(.*\/)?testing\//.test(file)) {
       for (const code of codesInTypeScript(read(file))) codes.set(code, file);
     }
     if (/^crates\/[^/]+\/src\/.*\.rs$/.test(file)) {

@@ -148,16 +148,33 @@ describe('a folder of histories', () => {
     await sleeper.result();
     const [first, second] = [await order.fetchHistory(), await sleeper.fetchHistory()];
     const dir = await folder({
-      'a-order.json': historyToJSON(first),
-      'b-sleeper.pb': History.encode(second).finish(),
-      'c-order-again.json': historyToJSON(first),
+      [`${order.workflowId}.bin`]: History.encode(first).finish(),
+      [`${order.workflowId}.json`]: historyToJSON(first),
+      [`${sleeper.workflowId}.pb`]: History.encode(second).finish(),
       'notes.md': 'not a history',
     });
     const files = await replayFolder({ folder: dir, workflowsPath });
-    expect(files).toEqual([
-      { file: 'a-order.json', workflowId: order.workflowId, workflowType: 'order' },
-      { file: 'b-sleeper.pb', workflowId: sleeper.workflowId, workflowType: 'sleeper' },
-      { file: 'c-order-again.json', workflowId: order.workflowId, workflowType: 'order' },
+    const entry = ({ workflowId }: { workflowId: string }, extension: string, workflowType: string) => ({
+      ...{ file: `${workflowId}.${extension}`, workflowId, workflowType },
+    });
+    const expected = [
+      entry(order, 'bin', 'order'),
+      entry(order, 'json', 'order'),
+      entry(sleeper, 'pb', 'sleeper'),
+    ];
+    expect(files).toEqual(expected.sort((a, b) => (a.file < b.file ? -1 : 1)));
+  });
+
+  it('is replayed under the ids that the histories carry, whatever the files are called', async () => {
+    await using local = await TestWorkflowEnvironment.createLocal();
+    const worker = await workerOf(local);
+    const handle = await local.client.workflow.start(workflows.signaller, {
+      ...{ taskQueue: worker.options.taskQueue, workflowId: id(), args: ['nobody'] as [string] },
+    });
+    await worker.runUntil(handle.result().catch(() => undefined));
+    const dir = await folder({ 'any-name.json': historyToJSON(await handle.fetchHistory()) });
+    expect(await replayFolder({ folder: dir, workflowsPath })).toEqual([
+      { file: 'any-name.json', workflowId: handle.workflowId, workflowType: 'signaller' },
     ]);
   });
 

@@ -13,7 +13,10 @@ import { History } from '@perdure/proto/temporal/api/history/v1/message';
 import { type ReplayWorkerOptions, Worker } from '@perdure/worker';
 
 export type ReplayFolderOptions = ReplayWorkerOptions & {
-  /** Folder with histories: `*.json` as the CLI and `historyToJSON` write them, `*.pb` and `*.bin` as protobuf. */
+  /**
+   * Folder with histories: `*.json` as the CLI and `historyToJSON` write them, `*.pb` and `*.bin` as protobuf. A history
+   * that does not carry its workflow id (those of old servers and of the time-skipping one) takes the file's name for it.
+   */
   folder: string;
 };
 
@@ -126,7 +129,7 @@ async function readFolder(folder: string): Promise<ReadFile[]> {
         return {
           file,
           history,
-          workflowId: started.workflowId || file.replace(/\.\w+$/, ''), // R3; old servers did not record it
+          workflowId: started.workflowId || file.replace(/\.\w+$/, ''), // R3
           runId: started.originalExecutionRunId ?? '',
           workflowType: started.workflowType?.name ?? '',
         };
