@@ -40,6 +40,7 @@ export async function stageAll(dir, platforms) {
   }
   for (const { short, dir: from, manifest } of inLayerOrder()) {
     const { devDependencies, scripts, ...published } = manifest;
+    published.files = [...(manifest.files ?? []), '!lib/**/testing/**']; // helpers of tests
     if (short === 'core') published.optionalDependencies = { ...published.optionalDependencies, ...addons };
     staged.push(await stage(join(dir, short), from, published));
   }
