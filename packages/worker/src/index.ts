@@ -27,6 +27,15 @@ export {
   type LogMetadata,
   type Next,
 } from '@perdure/common';
+export type {
+  NexusCancelOperationInput,
+  NexusInboundCallsInterceptor,
+  NexusInterceptors,
+  NexusInterceptorsFactory,
+  NexusOutboundCallsInterceptor,
+  NexusStartOperationInput,
+  NexusStartOperationOutput,
+} from '@perdure/nexus/runner';
 export type { History } from '@perdure/proto/temporal/api/history/v1/message';
 export type { LoggerSinks } from '@perdure/workflow';
 export type {

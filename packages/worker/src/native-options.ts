@@ -12,6 +12,7 @@ import type { CompiledWorkerOptions, ResolvedPollers } from './worker-options';
 export interface WorkerAbilities {
   readonly workflows: boolean;
   readonly activities: boolean;
+  readonly nexus: boolean;
   readonly codec: boolean;
   /** Stands for the code when nobody named a build. */
   readonly buildId: string;
@@ -19,7 +20,7 @@ export interface WorkerAbilities {
 
 export function workerOptionsMessage(
   options: CompiledWorkerOptions,
-  { workflows, activities, codec, buildId }: WorkerAbilities,
+  { workflows, activities, nexus, codec, buildId }: WorkerAbilities,
 ): WorkerOptionsMessage {
   return {
     namespace: options.namespace,
@@ -28,7 +29,7 @@ export function workerOptionsMessage(
     workflows,
     remoteActivities: activities && options.enableNonLocalActivities,
     localActivities: activities && workflows,
-    nexus: false,
+    nexus,
     maxCachedWorkflows: options.maxCachedWorkflows,
     slots: tunerMessage(options.tuner),
     workflowPollers: pollers(options.workflowPollers),

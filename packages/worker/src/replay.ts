@@ -125,6 +125,7 @@ class Replayer {
     const message = workerOptionsMessage(options, {
       workflows: true,
       activities: false,
+      nexus: false,
       codec: payloadCodecs.length > 0,
       buildId: bundle.buildId,
     });

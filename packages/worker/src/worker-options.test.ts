@@ -61,6 +61,7 @@ describe('worker options', () => {
     const message = workerOptionsMessage(options, {
       workflows: true,
       activities: true,
+      nexus: false,
       codec: false,
       buildId: 'b',
     });
@@ -180,6 +181,7 @@ describe('worker options', () => {
     const { slots } = workerOptionsMessage(options, {
       workflows: true,
       activities: true,
+      nexus: false,
       codec: false,
       buildId: '',
     });
@@ -219,6 +221,7 @@ describe('worker options', () => {
     const { slots } = workerOptionsMessage(options, {
       workflows: true,
       activities: true,
+      nexus: false,
       codec: false,
       buildId: '',
     });
@@ -247,6 +250,7 @@ describe('worker options', () => {
     const { versioning } = workerOptionsMessage(options, {
       workflows: true,
       activities: true,
+      nexus: false,
       codec: false,
       buildId: '',
     });
@@ -268,17 +272,24 @@ describe('worker options', () => {
     });
   });
 
+  it('check Nexus services', () => {
+    const service = { definition: { name: 'a' }, getOperationHandler: () => undefined };
+    expect(problemsOf({ taskQueue: 'q', nexusServices: [service] })).toEqual({});
+    expect(problemsOf({ taskQueue: 'q', nexusServices: [service, {}, service] })).toEqual({
+      'nexusServices[1]': 'got an object, takes what serviceHandler of nexus-rpc made',
+      'nexusServices[2]': 'the service "a" is there already',
+    });
+  });
+
   it('say plainly what this version does not have', () => {
     const problems = problemsOf({
       taskQueue: 'q',
       activities,
-      nexusServices: [{}],
       patchActivationCallback: () => true,
       bundlerOptions: { webpackConfigHook: () => ({}) },
     });
     expect(Object.keys(problems).sort()).toEqual([
       'bundlerOptions.webpackConfigHook',
-      'nexusServices',
       'patchActivationCallback',
     ]);
   });

@@ -17,7 +17,9 @@ import type {
   WorkerDeploymentVersion,
 } from '@perdure/common';
 import { msToNumber } from '@perdure/common/lib/time';
+import type { NexusInterceptorsFactory } from '@perdure/nexus/runner';
 import type { WorkflowInfo } from '@perdure/workflow';
+import type * as nexus from 'nexus-rpc';
 import type { BundlerOptions, WorkflowBundleOption } from './bundle-options';
 import type { NativeConnection } from './connection';
 import type { Check } from './options-check';
@@ -25,6 +27,7 @@ import {
   anyFunction,
   anyObject,
   arrayOf,
+  describe,
   duration,
   flag,
   integer,
@@ -86,7 +89,7 @@ export interface WorkerInterceptors {
   /** Called for each activity execution, in order. */
   activity?: ActivityInterceptorsFactory[];
   /** Called for each Nexus operation, in order. */
-  nexus?: ((ctx: any) => object)[];
+  nexus?: NexusInterceptorsFactory[];
   /** Modules that export `interceptors`, bundled into the sandbox; not used with `workflowBundle`. */
   workflowModules?: string[];
   /** @deprecated use `activity` */
@@ -106,7 +109,8 @@ export interface WorkerOptions {
   /** Functions by name: an object, a class instance or a Map; `default` catches unknown names. */
   activities?: object;
   patchActivationCallback?: PatchActivationCallback;
-  nexusServices?: object[];
+  /** What `serviceHandler` of nexus-rpc made, one of each service. */
+  nexusServices?: nexus.ServiceHandler<any>[];
   /** Module whose exports are workflows, bundled by `create`; its `default` export catches unknown types. */
   workflowsPath?: string;
   /** What `bundleWorkflowCode` made, in memory (`code`) or in a file (`codePath`). */
@@ -216,6 +220,7 @@ export type ResolvedPollers =
 export interface CompiledWorkerInterceptors {
   readonly client: ClientInterceptors | undefined;
   readonly activity: readonly ActivityInterceptorsFactory[];
+  readonly nexus: readonly NexusInterceptorsFactory[];
   readonly workflowModules: readonly string[];
 }
 
@@ -225,6 +230,7 @@ export interface CompiledWorkerOptions {
   readonly namespace: string;
   readonly taskQueue: string;
   readonly activities: ActivitySource | undefined;
+  readonly nexusServices: readonly nexus.ServiceHandler<any>[];
   readonly workflowsPath: string | undefined;
   readonly workflowBundle: WorkflowBundleOption | undefined;
   readonly shutdownGraceTimeMs: number;
@@ -401,9 +407,7 @@ function checkCommon(check: OptionsCheck, options: Partial<WorkerOptions>): void
   }
   checkSinks(check, options.sinks);
   checkFailureTypes(check, options.workflowFailureErrorTypes);
-  if (options.nexusServices !== undefined && (options.nexusServices as unknown[]).length > 0) {
-    check.add('nexusServices', 'Nexus services are not available in this version');
-  }
+  checkNexusServices(check, options.nexusServices);
   if (options.patchActivationCallback !== undefined) {
     check.add('patchActivationCallback', 'is not available in this version');
   }
@@ -442,6 +446,23 @@ function checkCommon(check: OptionsCheck, options: Partial<WorkerOptions>): void
   } else if (options.useVersioning && options.buildId === undefined) {
     check.add('buildId', 'is required when useVersioning is true');
   }
+}
+
+function checkNexusServices(check: OptionsCheck, services: unknown): void {
+  if (!Array.isArray(services)) return;
+  const names = new Set<unknown>();
+  services.forEach((service: any, index) => {
+    const name: unknown = service?.definition?.name;
+    if (text(name) !== undefined || anyFunction(service.getOperationHandler) !== undefined) {
+      check.add(
+        `nexusServices[${index}]`,
+        `got ${describe(service)}, takes what serviceHandler of nexus-rpc made`,
+      );
+    } else if (names.has(name)) {
+      check.add(`nexusServices[${index}]`, `the service ${describe(name)} is there already`);
+    }
+    names.add(name);
+  });
 }
 
 function checkPolls(check: OptionsCheck, options: WorkerOptions): void {
@@ -526,9 +547,13 @@ export function compileWorkerOptions(options: WorkerOptions, logger: Logger): Co
       options.activities === undefined &&
       options.workflowsPath === undefined &&
       options.workflowBundle === undefined &&
+      !options.nexusServices?.length &&
       !options.plugins?.length
     ) {
-      check.add('activities', 'a worker needs activities, workflowsPath or workflowBundle: none is given');
+      check.add(
+        'activities',
+        'a worker needs activities, workflowsPath, workflowBundle or nexusServices: none is given',
+      );
     }
     if (options.tuner !== undefined) {
       checkTuner(check, options.tuner);
@@ -582,6 +607,7 @@ function resolve(
     namespace = 'default',
     taskQueue,
     activities,
+    nexusServices = [],
     workflowsPath,
     workflowBundle,
     shutdownGraceTime = 0,
@@ -633,6 +659,7 @@ function resolve(
     namespace,
     taskQueue,
     activities,
+    nexusServices,
     workflowsPath,
     workflowBundle,
     shutdownGraceTimeMs: msToNumber(shutdownGraceTime),
@@ -674,6 +701,7 @@ function resolve(
             (ctx) => ({ inbound: make(ctx) }),
         ),
       ],
+      nexus: interceptors.nexus ?? [],
       workflowModules: interceptors.workflowModules ?? [],
     },
     plugins,

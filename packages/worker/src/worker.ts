@@ -2,9 +2,9 @@
  * `Worker`: polls one task queue, runs its workflows in lanes and its activities in this thread.
  *
  * Owns    the state machine, the native worker, the parts that tasks are given to.
- * Leaves  activities to @perdure/activity, workflows to @perdure/sandbox, options to worker-options.ts.
+ * Leaves  activities to @perdure/activity, Nexus operations to @perdure/nexus, workflows to @perdure/sandbox, options to worker-options.ts.
  * W1  States change only as state.ts says, and `run` settles only in STOPPED or FAILED.
- * W2  Every activity task is answered before the native worker is closed, unless the force time has passed:
+ * W2  Every activity and Nexus task is answered before the native worker is closed, unless the force time has passed:
  *     then what still runs is answered as failed.
  * W3  Whatever ends a worker, its lanes, connection and runtime are released.
  */
@@ -16,6 +16,7 @@ import { IllegalStateError } from '@perdure/common';
 import { msToNumber } from '@perdure/common/lib/time';
 import type { WorkerHandle } from '@perdure/core';
 import { loadNative } from '@perdure/core';
+import type { NexusRunner } from '@perdure/nexus/runner';
 import type { WorkerEvent } from '@perdure/proto/perdure/core/v1/exchange';
 import { TaskBatch } from '@perdure/proto/perdure/core/v1/exchange';
 import { WorkerOptions as WorkerOptionsMessage } from '@perdure/proto/perdure/core/v1/options';
@@ -31,6 +32,7 @@ import {
   WorkerFatalError,
 } from './errors';
 import { workerOptionsMessage } from './native-options';
+import { makeNexusRunner } from './nexus';
 import type { WorkerPlugin } from './plugins';
 import type { ReplayHistoriesIterable, ReplayResult } from './replay';
 import { Runtime } from './runtime';
@@ -101,12 +103,14 @@ export class Worker {
       const message = workerOptionsMessage(compiled, {
         workflows: bundle !== undefined,
         activities: compiled.activities !== undefined,
+        nexus: compiled.nexusServices.length > 0,
         codec,
         buildId: bundle?.buildId ?? `perdure-activities-${process.pid}`,
       });
       const worker = new Worker(runtime, compiled, parts, {
         workflows: bundle !== undefined,
         activities: compiled.activities !== undefined,
+        nexus: compiled.nexusServices.length > 0,
       });
       const native = loadNative();
       worker.#handle = native.workerOpen(
@@ -125,6 +129,11 @@ export class Worker {
         worker.#activities = makeActivityRunner(compiled, converters, runtime, () => worker.client, {
           complete: (completion) => native.activityComplete(worker.#handle!, completion),
           heartbeat: (heartbeat) => native.activityHeartbeat(worker.#handle!, heartbeat),
+        });
+      }
+      if (compiled.nexusServices.length > 0) {
+        worker.#nexus = makeNexusRunner(compiled, converters, runtime, () => worker.client, {
+          complete: (completion) => native.nexusComplete(worker.#handle!, completion),
         });
       }
       const [hosted] = await Promise.all([
@@ -174,6 +183,7 @@ export class Worker {
   #failure: unknown;
   #handle: WorkerHandle | undefined;
   #activities: ActivityRunner | undefined;
+  #nexus: NexusRunner | undefined;
   #codecs: CodecStage | undefined;
   #hosted: HostedWorker | undefined;
   #client: Client | undefined;
@@ -184,7 +194,7 @@ export class Worker {
     /** Options with every field set. */
     readonly options: CompiledWorkerOptions,
     private readonly parts: Parts,
-    kinds: { readonly workflows: boolean; readonly activities: boolean },
+    kinds: { readonly workflows: boolean; readonly activities: boolean; readonly nexus: boolean },
   ) {
     this.#state = new WorkerState((state) => {
       runtime.logger.info('Worker state changed', {
@@ -201,6 +211,7 @@ export class Worker {
     if (kinds.workflows) this.#pollers.set('workflow', 'POLLING');
     if (kinds.activities && options.enableNonLocalActivities) this.#pollers.set('activity', 'POLLING');
     else if (kinds.activities && kinds.workflows) this.#pollers.set('activity', 'POLLING');
+    if (kinds.nexus) this.#pollers.set('nexus', 'POLLING');
   }
 
   /** A client on the worker's connection, in its namespace, with its data converter. */
@@ -368,6 +379,7 @@ export class Worker {
     const { items = [] } = TaskBatch.decode(bytes);
     for (const item of items) {
       if (item.activityTask !== undefined) this.#activities?.handle(item.activityTask);
+      else if (item.nexusTask !== undefined) this.#nexus?.handle(item.nexusTask);
       else if (item.codec !== undefined) void this.#codecs?.serve(item.codec);
       else if (item.event !== undefined) this.#onEvent(item.event);
     }
@@ -392,9 +404,9 @@ export class Worker {
     if ([...this.#pollers.values()].every((state) => state !== 'POLLING')) void this.#drained();
   }
 
-  /** All polls have ended: wait for activities, then `run` goes on to close. */
+  /** All polls have ended: wait for activities and Nexus handlers, then `run` goes on to close. */
   async #drained(): Promise<void> {
-    await this.#activities?.idle(); // W2
+    await Promise.all([this.#activities?.idle(), this.#nexus?.idle()]); // W2
     if (this.#state.current === 'DRAINING') {
       this.#state.to('DRAINED');
       this.#settle();
@@ -418,7 +430,9 @@ export class Worker {
     try {
       if (this.#failure !== undefined) {
         native.workerShutdown(handle);
-        this.#activities?.abandon(`The worker was shut down by force: ${textOf(this.#failure)}`); // W2
+        const reason = `The worker was shut down by force: ${textOf(this.#failure)}`;
+        this.#activities?.abandon(reason); // W2
+        this.#nexus?.abandon(reason);
       }
       const finalized = settled(native.workerFinalize(handle));
       const result =
@@ -519,11 +533,14 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Plugins of the connection that know workers come before the worker's own. */
+/** Plugins of the connection that know workers or their bundles come before the worker's own. */
 function withConnectionPlugins(options: WorkerOptions): WorkerOptions {
   const inherited = (options?.connection?.plugins ?? []).filter(
     (plugin): plugin is WorkerPlugin & typeof plugin =>
-      'configureWorker' in plugin || 'configureReplayWorker' in plugin || 'runWorker' in plugin,
+      'configureWorker' in plugin ||
+      'configureReplayWorker' in plugin ||
+      'configureBundler' in plugin ||
+      'runWorker' in plugin,
   );
   if (inherited.length === 0) return options;
   return { ...options, plugins: [...inherited, ...(options.plugins ?? [])] };
