@@ -2,8 +2,9 @@
 import type {
   WorkflowSignalWithStartOptions as ClientSignalWithStartOptions,
   WorkflowStartOptions as ClientStartOptions,
+  WorkflowOptions,
 } from '@perdure/client';
-import type { WithWorkflowArgs, Workflow, WorkflowResultType } from '@perdure/common';
+import type { SignalDefinition, WithWorkflowArgs, Workflow, WorkflowResultType } from '@perdure/common';
 import type { Link } from '@perdure/proto/temporal/api/common/v1/message';
 import { EventType } from '@perdure/proto/temporal/api/enums/v1/event_type';
 import Long from 'long';
@@ -24,10 +25,18 @@ type OptionalTaskQueue<T> = T extends unknown
 /** As the client's, but for the task queue. */
 export type WorkflowStartOptions<T extends Workflow> = OptionalTaskQueue<ClientStartOptions<T>>;
 
+interface SignalWithStartBase<SignalArgs extends any[]>
+  extends Omit<WorkflowOptions, 'taskQueue' | 'requestEagerStart'>,
+    Pick<ClientSignalWithStartOptions, 'signalTypeInfo'> {
+  /** (=the one that the handler runs on) */
+  taskQueue?: string;
+  signal: SignalDefinition<SignalArgs> | string;
+}
+
 /** As the client's, but for the task queue. */
-export type WorkflowSignalWithStartOptions<SignalArgs extends any[] = []> = OptionalTaskQueue<
-  ClientSignalWithStartOptions<SignalArgs>
->;
+export type WorkflowSignalWithStartOptions<SignalArgs extends any[] = []> = SignalArgs extends [any, ...any[]]
+  ? SignalWithStartBase<SignalArgs> & { signalArgs: SignalArgs }
+  : SignalWithStartBase<SignalArgs> & { signalArgs?: SignalArgs };
 
 /**
  * Starts the workflow that backs an operation: when it ends, so does the operation.

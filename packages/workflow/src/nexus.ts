@@ -15,6 +15,7 @@ import type {
   ResolveNexusOperation,
   ResolveNexusOperationStart,
 } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
+import type * as nexus from 'nexus-rpc';
 import { type CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
 import { emit, pendingOf } from './commands';
 import { makeEnum } from './enums';
@@ -52,25 +53,11 @@ const encodeCancellationType = makeEnum<NexusOperationCancellationType>(
   },
 );
 
-/** An operation as a nexus-rpc service definition has it, as far as callers need it. */
-export interface NexusOperationDefinition<I = any, O = any> {
-  readonly name: string;
-  readonly inputType?: I;
-  readonly outputType?: O;
-}
-
-/** A nexus-rpc service definition, as far as callers need it. */
+/** A service definition of nexus-rpc, as far as callers need it. */
 export interface NexusServiceDefinition {
   readonly name: string;
   readonly operations: Record<string, any>;
 }
-
-type OperationInput<O> = O extends { [key: symbol]: any } & { __input?: infer I }
-  ? I
-  : O extends NexusOperationDefinition<infer I, any>
-    ? I
-    : any;
-type OperationOutput<O> = O extends NexusOperationDefinition<any, infer R> ? R : any;
 
 export interface StartNexusOperationOptions {
   /** Limit of the whole operation. Default: the server's maximum. */
@@ -104,25 +91,25 @@ export interface NexusServiceClient<T extends NexusServiceDefinition> {
   /** Starts an operation (its definition or its key) and waits for the result. */
   executeOperation<O extends T['operations'][keyof T['operations']]>(
     op: O,
-    input: OperationInput<O>,
+    input: nexus.OperationInput<O>,
     options?: Partial<StartNexusOperationOptions>,
-  ): Promise<OperationOutput<O>>;
+  ): Promise<nexus.OperationOutput<O>>;
   executeOperation<K extends keyof T['operations'] & string>(
     op: K,
-    input: OperationInput<T['operations'][K]>,
+    input: nexus.OperationInput<T['operations'][K]>,
     options?: Partial<StartNexusOperationOptions>,
-  ): Promise<OperationOutput<T['operations'][K]>>;
+  ): Promise<nexus.OperationOutput<T['operations'][K]>>;
   /** Starts an operation (its definition or its key). */
   startOperation<O extends T['operations'][keyof T['operations']]>(
     op: O,
-    input: OperationInput<O>,
+    input: nexus.OperationInput<O>,
     options?: Partial<StartNexusOperationOptions>,
-  ): Promise<NexusOperationHandle<OperationOutput<O>>>;
+  ): Promise<NexusOperationHandle<nexus.OperationOutput<O>>>;
   startOperation<K extends keyof T['operations'] & string>(
     op: K,
-    input: OperationInput<T['operations'][K]>,
+    input: nexus.OperationInput<T['operations'][K]>,
     options?: Partial<StartNexusOperationOptions>,
-  ): Promise<NexusOperationHandle<OperationOutput<T['operations'][K]>>>;
+  ): Promise<NexusOperationHandle<nexus.OperationOutput<T['operations'][K]>>>;
 }
 
 /** A client of a Nexus service, for workflow code. */
@@ -160,11 +147,11 @@ export function createNexusServiceClient<T extends NexusServiceDefinition>(
 
 function operationOf(
   service: NexusServiceDefinition,
-  op: string | NexusOperationDefinition,
+  op: string | nexus.OperationDefinition<any, any>,
 ): { name: string; inputTypeInfo?: TypeInfo<any, any>; outputTypeInfo?: TypeInfo<any, any> } {
-  if (typeof op !== 'string') return { name: op.name };
-  const known = Object.hasOwn(service.operations, op) ? service.operations[op] : undefined;
-  return { name: known?.name ?? op };
+  const known = typeof op !== 'string' ? op : Object.hasOwn(service.operations, op) && service.operations[op];
+  if (!known) return { name: op as string };
+  return { name: known.name ?? op, inputTypeInfo: known.inputType, outputTypeInfo: known.outputType };
 }
 
 function execute(run: Run, input: StartNexusOperationInput): Promise<StartNexusOperationOutput> {
