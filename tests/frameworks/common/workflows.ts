@@ -1,0 +1,12 @@
+import { proxyActivities, sleep } from '@perdure/workflow';
+
+interface Activities {
+  greet(name: string): Promise<string>;
+}
+
+const { greet } = proxyActivities<Activities>({ startToCloseTimeout: '1 minute' });
+
+export async function greeting(name: string): Promise<string> {
+  await sleep(1);
+  return await greet(name);
+}

@@ -1,0 +1,7 @@
+export default {
+  globalSetup: '@perdure/testing/shared-server', // one server for all test files; it ends with jest
+  testEnvironment: 'node',
+  transform: {},
+  maxWorkers: 2,
+  testTimeout: 30_000,
+};

@@ -1,0 +1,32 @@
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { expectSteps, TestWorkflowEnvironment } from '@perdure/testing';
+import { Worker } from '@perdure/worker';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { greeting } from './workflows';
+
+let env: TestWorkflowEnvironment;
+beforeAll(async () => {
+  env = await TestWorkflowEnvironment.createShared();
+});
+afterAll(() => env?.teardown());
+
+test('a workflow greets through an activity, on the server that all files share', async () => {
+  expect(env.options.server.type).toBe('existing');
+  const taskQueue = randomUUID();
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue,
+    workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
+    activities: { greet: async (name: string) => `Hello, ${name}!` },
+  });
+  await worker.runUntil(async () => {
+    const handle = await env.client.workflow.start<typeof greeting>('greeting', {
+      taskQueue,
+      workflowId: randomUUID(),
+      args: ['vitest'],
+    });
+    expect(await handle.result()).toBe('Hello, vitest!');
+    await expectSteps(handle, ['timer 1 ms', 'activity greet']);
+  });
+});

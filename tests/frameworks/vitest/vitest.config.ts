@@ -1,0 +1,10 @@
+import { createRequire } from 'node:module';
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    globalSetup: [createRequire(import.meta.url).resolve('@perdure/testing/shared-server')],
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+  },
+});
