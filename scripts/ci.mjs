@@ -15,6 +15,7 @@ const STEPS = [
   { title: 'quick start', command: [...npmCommand(), 'start'], counts: false },
   { title: 'other Node.js versions', command: [...npmCommand(), 'run', 'check:nodes'] },
   { title: 'packed packages', command: [...npmCommand(), 'run', 'check:packages'] },
+  { title: 'test frameworks', command: [...npmCommand(), 'run', 'check:frameworks'] },
 ];
 /** No step takes half of this on the slowest machine we know. */
 const STEP_TIMEOUT_MS = 35 * 60_000;
