@@ -41,16 +41,18 @@ export interface CampaignReport {
   readonly ends: Readonly<Record<string, number>>;
   /** Instances of runs that were there before the replays: more than one means that a cache lost it. */
   readonly instances: number;
+  /** Programs that did not end in time. */
+  readonly stuck: readonly string[];
   /** One text per history that did not replay; empty if all is well. */
   readonly failures: readonly string[];
 }
 
-interface Case {
+export interface Case {
   readonly steps: Step[];
   /** What happens to the run from outside, and when. */
   readonly disturbances: readonly { readonly what: Disturbance; readonly afterMs: number }[];
 }
-type Disturbance = 'signal' | 'strong signal' | 'update' | 'query' | 'cancel';
+export type Disturbance = 'signal' | 'strong signal' | 'update' | 'query' | 'cancel';
 
 const oneCase: fc.Arbitrary<Case> = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 4 }),
@@ -80,30 +82,16 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     connection,
     taskQueue,
     maxCachedWorkflows: options.maxCachedWorkflows,
-    activities,
+    activities: makeActivities(() => Context.current().info.attempt),
     sinks: live.sinks,
   });
-  const cases = fc.sample(oneCase, { seed, numRuns: programs });
-  const histories: Recorded[] = [];
-  await worker.runUntil(async () => {
-    const others = await Promise.all(
-      [0, 1, 2, 3].map((i) =>
-        client.workflow.start('other', { taskQueue, workflowId: `${taskQueue}-other-${i}` }),
-      ),
-    );
-    let next = 0;
-    const runSome = async () => {
-      for (let i = next++; i < cases.length; i = next++) {
-        histories.push(await runOne(client, taskQueue, i, cases[i] as Case));
-      }
-    };
-    await Promise.all(Array.from({ length: concurrency }, runSome));
-    await Promise.all(others.map((other) => other.terminate()));
-  });
+  const histories = await worker.runUntil(() =>
+    runCases(client, taskQueue, makeCases(seed, programs), concurrency),
+  );
   return replayAll({ ...code, replayName: taskQueue }, histories, live, options.witness);
 }
 
-interface Recorded {
+export interface Recorded {
   readonly name: string;
   readonly steps: readonly Step[];
   readonly runId: string;
@@ -112,20 +100,50 @@ interface Recorded {
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-const activities = {
-  act: async (n: number) => {
-    await pause(Math.random() * 15);
-    return n + 2;
-  },
-  fail: async () => {
-    await pause(Math.random() * 5);
-    throw ApplicationFailure.nonRetryable('fails by design', 'ByDesign');
-  },
-  flaky: async () => {
-    if (Context.current().info.attempt === 1)
-      throw ApplicationFailure.retryable('fails the first time', 'Flaky');
-  },
-};
+/** @param currentAttempt of the activity that calls; each SDK has a context of its own */
+export function makeActivities(currentAttempt: () => number) {
+  return {
+    act: async (n: number) => {
+      await pause(Math.random() * 15);
+      return n + 2;
+    },
+    fail: async () => {
+      await pause(Math.random() * 5);
+      throw ApplicationFailure.nonRetryable('fails by design', 'ByDesign');
+    },
+    flaky: async () => {
+      if (currentAttempt() === 1) throw ApplicationFailure.retryable('fails the first time', 'Flaky');
+    },
+  };
+}
+
+/** Programs of a seed. */
+export const makeCases = (seed: number, programs: number): Case[] =>
+  fc.sample(oneCase, { seed, numRuns: programs });
+
+/** Runs programs on a worker that is there already. */
+export async function runCases(
+  client: Client,
+  taskQueue: string,
+  cases: readonly Case[],
+  concurrency: number,
+): Promise<Recorded[]> {
+  const histories: Recorded[] = [];
+  const others = await Promise.all(
+    [0, 1, 2, 3].map((i) =>
+      client.workflow.start('other', { taskQueue, workflowId: `${taskQueue}-other-${i}` }),
+    ),
+  );
+  let next = 0;
+  const runSome = async () => {
+    for (let i = next++; i < cases.length; i = next++) {
+      histories.push(await runOne(client, taskQueue, i, cases[i] as Case));
+    }
+  };
+  await Promise.all(Array.from({ length: concurrency }, runSome));
+  await Promise.all(others.map((other) => other.terminate()));
+  return histories;
+}
 
 async function runOne(
   client: Client,
@@ -246,10 +264,14 @@ async function replayAll(
     events: histories.reduce((sum, { history }) => sum + (history.events?.length ?? 0), 0),
     replays: replays.length,
     ends,
+    stuck: histories.filter(isTerminated).map(({ name, steps }) => `${name} ${JSON.stringify(steps)}`),
     instances,
     failures,
   };
 }
+
+const isTerminated = ({ history }: Recorded): boolean =>
+  history.events?.at(-1)?.eventType === EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TERMINATED;
 
 /** C1, C2: the whole history first, then cut after the start of each task that was completed. */
 function everyReplay(of: Recorded): Replay[] {
