@@ -4,7 +4,12 @@ const { startDevServer } = require('@perdure/dev-server');
 module.exports = async () => {
   const server = await startDevServer({
     searchAttributes: { TestKeyword: 'Keyword' },
-    dynamicConfigValues: { 'frontend.enableUpdateWorkflowExecution': true },
+    dynamicConfigValues: {
+      'frontend.enableUpdateWorkflowExecution': true,
+      // Nexus operations that updates and activities without a workflow back.
+      'history.enableUpdateCallbacks': true,
+      'activity.enableCallbacks': true,
+    },
   });
   process.env.PERDURE_TEST_ADDRESS = server.address;
   globalThis.__perdureTestServer = server;

@@ -73,6 +73,12 @@ const handler = nexus.serviceHandler(workflows.service, {
           await handle.signal(workflows.add, 'second');
           return TemporalOperationResult.sync((await handle.query(workflows.seen)).join(' '));
         }
+        case 'update':
+          return client
+            .getWorkflowHandle<typeof workflows.collects>(id)
+            .update(workflows.finish, { args: ['last'] });
+        case 'activity':
+          return client.startActivity<string>('greet', { id, args: [id], startToCloseTimeout: '10s' });
         default:
           throw new nexus.HandlerError('BAD_REQUEST', `no way called ${how}`);
       }
@@ -102,7 +108,11 @@ let worker: Worker;
 let endpoint: string;
 
 beforeAll(async () => {
-  worker = await h.worker({ workflowsPath, nexusServices: [handler] });
+  worker = await h.worker({
+    workflowsPath,
+    nexusServices: [handler],
+    activities: { greet: async (name: string) => `activity ${name}` },
+  });
   h.background(worker);
   endpoint = `endpoint-${randomUUID()}`;
   await h.client.connection.operatorService.createNexusEndpoint({
@@ -219,6 +229,20 @@ describe('an operation of any kind', () => {
       (await eventsOfType(handle, 'WorkflowExecutionSignaled')).map(({ links }) => links?.length),
     ).toEqual([1, 1]);
     await handle.terminate();
+  });
+
+  it('may be backed by an update of a workflow', async () => {
+    const target = await h.start(worker, 'collects');
+    expect(await call('callsTyped', 'update', target.workflowId)).toEqual([true, 'last']);
+    expect(await target.result()).toBe('last');
+  });
+
+  it('may be backed by an activity', async () => {
+    const id = `activity-${randomUUID()}`;
+    const caller = await h.start(worker, 'callsTyped', [endpoint, 'activity', id]);
+    expect(await caller.result()).toEqual([true, `activity ${id}`]);
+    const [started] = await eventsOfType(caller, 'NexusOperationStarted');
+    expect(started?.links?.[0]?.activity).toMatchObject({ namespace: 'default', activityId: id });
   });
 
   it('is backed by one thing at most', async () => {

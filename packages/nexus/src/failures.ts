@@ -5,7 +5,7 @@
  *     whether the request may be repeated. Everything else becomes a HandlerError by what it says about itself.
  * F2  Messages and details pass the user's failure converter and codecs, as failures of activities do.
  */
-import { ServiceError } from '@perdure/client';
+import { isGrpcServiceError, ServiceError } from '@perdure/client';
 import {
   ApplicationFailure,
   CancelledFailure,
@@ -86,10 +86,8 @@ function classify(error: unknown): readonly [HandlerErrorType, boolean?] {
   if (error instanceof ApplicationFailure) return ['INTERNAL', error.nonRetryable ? false : undefined];
   if (error instanceof WorkflowNotFoundError || error instanceof NamespaceNotFoundError) return ['NOT_FOUND'];
   if (error instanceof WorkflowExecutionAlreadyStartedError) return ['INTERNAL', false];
-  if (error instanceof ServiceError) {
-    const code = (error.cause as { code?: unknown } | undefined)?.code;
-    if (typeof code === 'number') return BY_GRPC_STATUS[code] ?? ['INTERNAL'];
-  }
+  const call = error instanceof ServiceError ? error.cause : error; // raw services do not wrap
+  if (isGrpcServiceError(call)) return BY_GRPC_STATUS[call.code] ?? ['INTERNAL'];
   return ['INTERNAL'];
 }
 

@@ -42,6 +42,20 @@ describe('links', () => {
     });
   });
 
+  it('to activities and Nexus operations are understood in every form that is around', () => {
+    const activity = { namespace: 'n', activityId: 'a', runId: 'r' };
+    const link = toNexusLink({ activity });
+    expect(link.url.href).toBe('temporal:///namespaces/n/activities/a/r/details');
+    expect(fromNexusLink(link)).toEqual({ activity });
+    const nexusOperation = { namespace: 'n', operationId: 'o', runId: 'r' };
+    for (const end of ['o?runID=r', 'o/r/details']) {
+      const url = new URL(`temporal:///namespaces/n/nexus-operations/${end}`);
+      expect(fromNexusLink({ url, type: 'temporal.api.common.v1.Link.NexusOperation' })).toEqual({
+        nexusOperation,
+      });
+    }
+  });
+
   it('come back as they were, for any ids and events', () => {
     // "." and ".." are no names of files in a URL even when they are percent-encoded.
     const id = fc.string({ minLength: 1, unit: 'grapheme' }).filter((s) => !/^\.\.?$/.test(s));
@@ -63,6 +77,7 @@ describe('links', () => {
           requestIdRef: fc.record({ requestId: fc.string({ unit: 'grapheme' }), eventType }),
         }),
       }),
+      fc.record({ activity: fc.record({ namespace: id, activityId: id, runId: id }) }),
       fc.record({ nexusOperation: fc.record({ namespace: id, operationId: id, runId: id }) }),
     );
     fc.assert(fc.property(link, (given) => expect(fromNexusLink(toNexusLink(given))).toEqual(given)));
@@ -84,6 +99,7 @@ describe('links', () => {
       ['temporal:///elsewhere/n/workflows/w/r/history', WORKFLOW, /namespaces/],
       ['temporal:///namespaces/n/workflows/w/history', WORKFLOW, /history/],
       ['temporal:///namespaces/n/workflows/w/r/history', 'some.Type', /some\.Type/],
+      ['temporal:///namespaces/n/activities/a', 'temporal.api.common.v1.Link.Activity', /activity/],
       ['temporal:///namespaces/n/things/o', 'temporal.api.common.v1.Link.NexusOperation', /Nexus operation/],
       ['temporal:///namespaces/n/workflows/w/r/history?referenceType=X&eventType=TimerFired', WORKFLOW, /X/],
       [

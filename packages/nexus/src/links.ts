@@ -12,6 +12,7 @@ import type { Link as NexusLink } from 'nexus-rpc';
 import { log } from './context';
 
 const WORKFLOW_EVENT = 'temporal.api.common.v1.Link.WorkflowEvent';
+const ACTIVITY = 'temporal.api.common.v1.Link.Activity';
 const NEXUS_OPERATION = 'temporal.api.common.v1.Link.NexusOperation';
 const PREFIX = 'EVENT_TYPE_';
 
@@ -31,7 +32,7 @@ const EVENT_TYPES = new Map(
 );
 
 /** @throws {TypeError} it is of a kind that Nexus has no URL for, or lacks a part */
-export function toNexusLink({ workflowEvent, nexusOperation }: Link): NexusLink {
+export function toNexusLink({ workflowEvent, activity, nexusOperation }: Link): NexusLink {
   if (workflowEvent !== undefined) {
     const { namespace, workflowId, runId, eventRef, requestIdRef } = workflowEvent;
     const query = new URLSearchParams();
@@ -49,6 +50,11 @@ export function toNexusLink({ workflowEvent, nexusOperation }: Link): NexusLink 
       type: WORKFLOW_EVENT,
       url: url(['namespaces', namespace, 'workflows', workflowId, runId, 'history'], query),
     };
+  }
+  if (activity !== undefined) {
+    const { namespace, activityId, runId } = activity;
+    const path = ['namespaces', namespace, 'activities', activityId, runId, 'details'];
+    return { type: ACTIVITY, url: url(path, new URLSearchParams()) };
   }
   if (nexusOperation !== undefined) {
     const { namespace, operationId, runId } = nexusOperation;
@@ -84,11 +90,20 @@ export function fromNexusLink({ url: { protocol, pathname, searchParams: query }
     }
     return { workflowEvent: { namespace, workflowId: id, runId: parts[4], ...reference(query) } };
   }
+  if (type === ACTIVITY) {
+    if (parts.length !== 6 || kind !== 'activities' || parts[5] !== 'details') {
+      throw new TypeError('its path is not that of an activity');
+    }
+    return { activity: { namespace, activityId: id, runId: parts[4] } };
+  }
   if (type === NEXUS_OPERATION) {
-    if (parts.length !== 4 || kind !== 'nexus-operations') {
+    // The run is part of the path or of the query, depending on who made the link.
+    const inPath = parts.length === 6 && parts[5] === 'details';
+    if (kind !== 'nexus-operations' || (parts.length !== 4 && !inPath)) {
       throw new TypeError('its path is not that of a Nexus operation');
     }
-    return { nexusOperation: { namespace, operationId: id, runId: query.get('runID') ?? undefined } };
+    const runId = inPath ? parts[4] : (query.get('runID') ?? undefined);
+    return { nexusOperation: { namespace, operationId: id, runId } };
   }
   throw new TypeError(`its type ${type} is not known`);
 }
