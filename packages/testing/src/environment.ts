@@ -140,8 +140,8 @@ export class TestWorkflowEnvironment implements AsyncDisposable {
   }
 
   /**
-   * Uses the server that all test files of a run share (`perdure-with-server`, or `@perdure/testing/shared-server` as
-   * global setup), and starts one of its own where there is none, so that a test file also runs alone.
+   * Uses the server that all test files of a run share (`perdure-with-server`, or a global setup, see the
+   * README), and starts one of its own where there is none, so that a test file also runs alone.
    *
    * Files that share a server share its namespace: give each worker a task queue of its own, and each workflow an id
    * of its own.

@@ -3,6 +3,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TestWorkflowEnvironment } from './index';
+
+import jestSetup = require('./jest-setup');
+
 import * as sharedServer from './shared-server';
 import { SHARED_SERVER_VARIABLE, startSharedServer, stopSharedServer } from './shared-server';
 import { rejection } from './testing/support';
@@ -33,7 +36,8 @@ afterEach(() => stopSharedServer());
 
 describe('the shared server', () => {
   it('is one, however many test files use it and whatever setup is called by', async () => {
-    await sharedServer.default();
+    await sharedServer.globalSetup();
+    await jestSetup();
     await sharedServer.mochaGlobalSetup();
     const first = await TestWorkflowEnvironment.createShared();
     const second = await TestWorkflowEnvironment.createShared({ client: { identity: 'second' } });

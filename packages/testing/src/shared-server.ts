@@ -1,8 +1,8 @@
 /**
  * One dev server for all test files of a run.
  *
- * As a module it is what runners take as global setup: Jest's `globalSetup`, Vitest's `globalSetup`, Mocha's
- * `--require`, `--test-global-setup` of Node.js 24. It starts a server in the runner's own process and puts its address
+ * As a module it is what runners take as global setup: Vitest's `globalSetup`, Mocha's `--require`,
+ * `--test-global-setup` of Node.js 24; Jest takes jest-setup.ts. It starts a server in the runner's own process and puts its address
  * into the environment, where the test files (in whatever processes) find it.
  *
  * Owns    the environment variable.
@@ -51,20 +51,16 @@ export async function stopSharedServer(): Promise<void> {
   await server.stop();
 }
 
-/** Takes whatever a runner hands to its global setup, and needs none of it. */
-async function globalSetup(): Promise<() => Promise<void>> {
-  return await startSharedServer();
-}
-
-/** Mocha takes the return value of its fixtures for nothing. */
-async function mochaGlobalSetup(): Promise<void> {
+/** For runners that take the return value of their setup for something else. */
+async function setUp(): Promise<void> {
   await startSharedServer();
 }
 
-export default globalSetup;
 export {
-  globalSetup,
-  mochaGlobalSetup,
+  setUp as globalSetup,
+  setUp as mochaGlobalSetup,
+  setUp as setup,
   stopSharedServer as globalTeardown,
   stopSharedServer as mochaGlobalTeardown,
+  stopSharedServer as teardown,
 };
