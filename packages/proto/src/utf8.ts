@@ -105,18 +105,39 @@ export function utf8Decode(bytes: Uint8Array, start = 0, end = bytes.length): st
     const coders = nativeCoders();
     if (coders !== null) return coders.decoder.decode(bytes.subarray(start, end));
   }
-  // Short ASCII, which most identifiers are, needs no array.
-  let text = '';
-  let at = start;
   if (length < NATIVE_FROM) {
-    for (; at < end; at++) {
+    const text = shortAscii(bytes, start, end);
+    if (text !== undefined) return text;
+  }
+  return decodeUnits(bytes, start, end);
+}
+
+/** Arrays of each length below NATIVE_FROM, filled anew by every use. */
+const scratch: number[][] = [];
+
+/**
+ * Short ASCII, which most identifiers are. Appending letter by letter would make a heap object for each from the
+ * thirteenth on, so they are gathered first. Undefined for anything else.
+ */
+function shortAscii(bytes: Uint8Array, start: number, end: number): string | undefined {
+  const length = end - start;
+  if (length <= 12) {
+    let text = '';
+    for (let at = start; at < end; at++) {
       const byte = bytes[at]!;
-      if (byte >= 0x80) break;
+      if (byte >= 0x80) return undefined;
       text += String.fromCharCode(byte);
     }
-    if (at === end) return text;
+    return text;
   }
-  return text + decodeUnits(bytes, at, end);
+  while (scratch.length <= length) scratch.push(new Array<number>(scratch.length).fill(0));
+  const letters = scratch[length]!;
+  for (let i = 0; i < length; i++) {
+    const byte = bytes[start + i]!;
+    if (byte >= 0x80) return undefined;
+    letters[i] = byte;
+  }
+  return String.fromCharCode.apply(null, letters);
 }
 
 function decodeUnits(bytes: Uint8Array, start: number, end: number): string {
