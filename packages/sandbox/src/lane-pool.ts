@@ -409,6 +409,8 @@ class ThreadLane implements LaneHandle {
     this.#worker.on('message', (message: FromLane) => {
       switch (message.kind) {
         case 'ready':
+          // Q3, and only now: who waits for the lane to start keeps the process alive.
+          if (this.#pending.size === 0) this.#worker.unref();
           return onReady();
         case 'startFailed':
           this.#ending = 'closed';
@@ -433,7 +435,6 @@ class ThreadLane implements LaneHandle {
           return this.options.onWarning(message.warning);
       }
     });
-    this.#worker.unref(); // Q3, and only now: listening for messages takes a reference of its own
   }
 
   static start(
@@ -485,6 +486,7 @@ class ThreadLane implements LaneHandle {
     const exited = new Promise<void>((resolve) => {
       this.#worker.once('exit', () => resolve());
     });
+    this.#worker.ref();
     this.#send({ kind: 'close' });
     // A lane in the middle of something long does not hear us.
     const timer = setTimeout(() => void this.#worker.terminate(), 500);
