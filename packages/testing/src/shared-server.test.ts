@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TestWorkflowEnvironment } from './index';
 
-import jestSetup = require('./jest-setup');
+import setUp = require('./global-setup');
 
 import * as sharedServer from './shared-server';
 import { SHARED_SERVER_VARIABLE, startSharedServer, stopSharedServer } from './shared-server';
@@ -37,7 +37,7 @@ afterEach(() => stopSharedServer());
 describe('the shared server', () => {
   it('is one, however many test files use it and whatever setup is called by', async () => {
     await sharedServer.globalSetup();
-    await jestSetup();
+    await setUp();
     await sharedServer.mochaGlobalSetup();
     const first = await TestWorkflowEnvironment.createShared();
     const second = await TestWorkflowEnvironment.createShared({ client: { identity: 'second' } });

@@ -1,8 +1,8 @@
 /**
  * One dev server for all test files of a run.
  *
- * As a module it is what runners take as global setup: Vitest's `globalSetup`, Mocha's `--require`,
- * `--test-global-setup` of Node.js 24; Jest takes jest-setup.ts. It starts a server in the runner's own process and puts its address
+ * As a module it is what runners take as global setup that look for functions by name: Mocha's `--require`,
+ * `--test-global-setup` of Node.js 24; the others take global-setup.ts. It starts a server in the runner's own process and puts its address
  * into the environment, where the test files (in whatever processes) find it.
  *
  * Owns    the environment variable.
@@ -59,8 +59,6 @@ async function setUp(): Promise<void> {
 export {
   setUp as globalSetup,
   setUp as mochaGlobalSetup,
-  setUp as setup,
   stopSharedServer as globalTeardown,
   stopSharedServer as mochaGlobalTeardown,
-  stopSharedServer as teardown,
 };

@@ -1,5 +1,5 @@
 module.exports = {
-  globalSetup: '@perdure/testing/jest-setup', // one server for all test files; it ends with jest
+  globalSetup: '@perdure/testing/global-setup', // one server for all test files; it ends with jest
   testEnvironment: 'node',
   maxWorkers: 2,
   testTimeout: 30_000,

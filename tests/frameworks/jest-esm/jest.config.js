@@ -1,5 +1,5 @@
 export default {
-  globalSetup: '@perdure/testing/jest-setup', // one server for all test files; it ends with jest
+  globalSetup: '@perdure/testing/global-setup', // one server for all test files; it ends with jest
   testEnvironment: 'node',
   transform: {},
   maxWorkers: 2,

@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    globalSetup: [createRequire(import.meta.url).resolve('@perdure/testing/shared-server')],
+    globalSetup: [createRequire(import.meta.url).resolve('@perdure/testing/global-setup')],
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },
