@@ -49,7 +49,7 @@ export async function describesFailure(endpoint: string, how: string): Promise<u
       (error as NexusOperationFailure).operation,
     ];
     for (let cause = (error as Error).cause as any; cause; cause = cause.cause) {
-      seen.push([cause.constructor.name, cause.message, cause.type]);
+      seen.push([cause.name, cause.message, cause.type]);
     }
     return seen;
   }

@@ -20,6 +20,7 @@ import {
 } from '@perdure/common';
 import { Failure } from '@perdure/proto/temporal/api/failure/v1/message';
 import * as fc from 'fast-check';
+import { HandlerError, HandlerErrorType } from 'nexus-rpc';
 
 /** Over the wire and back, as the receiver of a failure sees it. */
 function overTheWire(error: unknown, converter = defaultFailureConverter): any {
@@ -102,11 +103,62 @@ describe('failures', () => {
     expect(decode({ timeoutFailureInfo: { timeoutType: 99 as any } })).toMatchObject({
       timeoutType: undefined,
     });
-    expect(decode({ nexusHandlerFailureInfo: { type: 'NOT_FOUND', retryBehavior: 2 } })).toMatchObject({
-      type: 'NOT_FOUND',
-      nonRetryable: true,
-    });
     expect(decode({ resetWorkflowFailureInfo: {} })).toBeInstanceOf(ApplicationFailure);
+  });
+});
+
+describe('answers of Nexus handlers', () => {
+  const decode = (failure: ProtoFailure) =>
+    defaultFailureConverter.failureToError(failure, defaultPayloadConverter) as HandlerError;
+
+  it('are handler errors of nexus-rpc', () => {
+    const error = decode({
+      message: 'm',
+      nexusHandlerFailureInfo: { type: 'UNAVAILABLE', retryBehavior: 2 },
+      cause: { message: 'c', applicationFailureInfo: { type: 'T' } },
+    });
+    expect(error).toBeInstanceOf(HandlerError);
+    expect(error).not.toBeInstanceOf(TemporalFailure);
+    expect([error.name, error.message, error.type, error.retryable]).toEqual([
+      'HandlerError',
+      'm',
+      'UNAVAILABLE',
+      false,
+    ]);
+    expect(error.cause).toMatchObject({ message: 'c', type: 'T' });
+    expect(decode({ nexusHandlerFailureInfo: { type: 'NOT_FOUND' } })).toMatchObject({
+      type: 'NOT_FOUND',
+      retryable: false,
+      retryableOverride: undefined,
+      message: 'Handler error: NOT_FOUND',
+    });
+    expect(decode({ nexusHandlerFailureInfo: { type: 'TEAPOT' } })).toMatchObject({
+      type: 'UNKNOWN',
+      rawErrorType: 'TEAPOT',
+      retryable: true,
+    });
+  });
+
+  it('agree with nexus-rpc on what may be repeated', () => {
+    for (const type of Object.values(HandlerErrorType)) {
+      const decoded = decode({ nexusHandlerFailureInfo: { type } });
+      expect([type, decoded.type, decoded.retryable]).toEqual([type, type, new HandlerError(type).retryable]);
+    }
+  });
+
+  it('go on as they came, and those made by nexus-rpc are sent as such', () => {
+    const made = new HandlerError('CONFLICT', 'm', { retryableOverride: true, cause: new Error('c') });
+    for (const error of [
+      made,
+      decode({ message: 'm', nexusHandlerFailureInfo: { type: 'CONFLICT', retryBehavior: 1 } }),
+    ]) {
+      const failure = defaultFailureConverter.errorToFailure(error, defaultPayloadConverter);
+      expect(failure).toMatchObject({
+        message: 'm',
+        nexusHandlerFailureInfo: { type: 'CONFLICT', retryBehavior: 1 },
+      });
+      expect(failure.applicationFailureInfo).toBeUndefined();
+    }
   });
 });
 

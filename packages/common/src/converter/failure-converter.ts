@@ -31,6 +31,7 @@ import {
   TimeoutFailure,
   type TimeoutType,
 } from '../failure';
+import { handlerErrorFrom, handlerInfoOf } from '../nexus-handler-error';
 import { cutoffStackTrace } from '../stack-trace';
 import { msOptionalToTs, optionalTsToMs } from '../time';
 import { errorMessage, isError, isRecord, readProperty } from '../type-helpers';
@@ -169,15 +170,7 @@ export class DefaultFailureConverter implements FailureConverter {
       );
     }
     if (failure.nexusHandlerFailureInfo) {
-      // Handlers answer with their own error types; here only what a caller can act on.
-      const info = failure.nexusHandlerFailureInfo;
-      return new ApplicationFailure(
-        message,
-        info.type || 'HandlerError',
-        info.retryBehavior === 2, // NEXUS_HANDLER_ERROR_RETRY_BEHAVIOR_NON_RETRYABLE
-        undefined,
-        cause,
-      );
+      return handlerErrorFrom(message ?? '', failure.nexusHandlerFailureInfo, cause);
     }
     return new TemporalFailure(message, cause);
   }
@@ -307,6 +300,8 @@ export class DefaultFailureConverter implements FailureConverter {
       base.serverFailureInfo = { nonRetryable: Boolean(read('nonRetryable')) };
     } else if (err instanceof TerminatedFailure) {
       base.terminatedFailureInfo = {};
+    } else if (handlerInfoOf(err) !== undefined) {
+      base.nexusHandlerFailureInfo = handlerInfoOf(err);
     } else if (err instanceof TemporalFailure) {
       // no more than message, stack and cause
     } else {
