@@ -255,3 +255,89 @@ describe('an operation of any kind', () => {
     await expect(h.client.workflow.getHandle(`${id}-2`).describe()).rejects.toThrow();
   });
 });
+
+describe('a worker that stops', () => {
+  const endpointOf = async (taskQueue: string) => {
+    const name = `endpoint-${randomUUID()}`;
+    await h.client.connection.operatorService.createNexusEndpoint({
+      spec: { name, target: { worker: { namespace: 'default', taskQueue } } },
+    });
+    return name;
+  };
+  const answering = (sync: (ctx: nexus.StartOperationContext, input: string) => Promise<string>) =>
+    nexus.serviceHandler(workflows.service, {
+      sync,
+      run: async () => '',
+      typed: async () => '',
+      fails: async () => {
+        throw new Error('never called');
+      },
+    });
+
+  it('aborts its handlers, and another worker answers', async () => {
+    const reasons: unknown[] = [];
+    const waiting = answering(
+      (ctx) =>
+        new Promise((_, reject) => {
+          reasons.push('called');
+          ctx.abortSignal.addEventListener('abort', () => {
+            reasons.push(ctx.abortSignal.reason.message);
+            reject(ctx.abortSignal.reason);
+          });
+        }),
+    );
+    const first = await h.worker({ nexusServices: [waiting] });
+    const { taskQueue } = first.options;
+    const name = await endpointOf(taskQueue);
+    const firstRun = first.run();
+    const caller = h.execute(worker, 'callsSync', [name, 'x']);
+    await until(() => reasons.length > 0, 'the handler is called');
+    first.shutdown();
+    await firstRun;
+    expect(first.getState()).toBe('STOPPED');
+    expect(reasons).toEqual(['called', 'WORKER_SHUTDOWN']);
+    const second = await h.worker({
+      taskQueue,
+      nexusServices: [answering(async (_, input) => `second ${input}`)],
+    });
+    expect(await second.runUntil(caller)).toBe('second x');
+  });
+
+  it('lets handlers end within the grace time', async () => {
+    let called = false;
+    const slow = answering(async (ctx, input) => {
+      called = true;
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      return `${input} ${ctx.abortSignal.aborted}`;
+    });
+    const stopping = await h.worker({ nexusServices: [slow], shutdownGraceTime: '10s' });
+    const name = await endpointOf(stopping.options.taskQueue);
+    const run = stopping.run();
+    const caller = h.execute(worker, 'callsSync', [name, 'x']);
+    await until(() => called, 'the handler is called');
+    stopping.shutdown();
+    await run;
+    expect(await caller).toBe('x false');
+  });
+
+  it('by force answers for handlers that do not end', async () => {
+    let called = 0;
+    const stuck = answering(() => {
+      called++;
+      return new Promise(() => undefined);
+    });
+    const first = await h.worker({ nexusServices: [stuck], shutdownForceTime: 200 });
+    const { taskQueue } = first.options;
+    const name = await endpointOf(taskQueue);
+    const run = first.run();
+    const caller = h.execute(worker, 'callsSync', [name, 'x']);
+    await until(() => called > 0, 'the handler is called');
+    first.shutdown();
+    await expect(run).rejects.toMatchObject({ code: 'WORKER_SHUTDOWN_PERIOD_EXPIRED' });
+    const second = await h.worker({
+      taskQueue,
+      nexusServices: [answering(async (_, input) => `second ${input}`)],
+    });
+    expect(await second.runUntil(caller)).toBe('second x');
+  });
+});
