@@ -1,5 +1,6 @@
 export type { BoardState } from './activity-board';
 export { type BundleSource, bundleFileName, compileBundle } from './bundle-script';
+export type { BundleCoverage, FunctionCoverage } from './coverage';
 export {
   BundleRefusedError,
   LaneLostError,

@@ -14,6 +14,7 @@ import { type ResourceLimits, Worker } from 'node:worker_threads';
 import type { SinkCallRecord, WorkerRegistration } from '@perdure/workflow/runtime';
 import { BoardReader, type BoardState } from './activity-board';
 import { type BundleSource, compileBundle } from './bundle-script';
+import type { BundleCoverage } from './coverage';
 import {
   BundleRefusedError,
   LaneLostError,
@@ -66,6 +67,8 @@ export interface LanePoolOptions {
   readonly isolation?: Isolation;
   /** True: one lane on the calling thread, for debuggers; no deadline, no heap limit, no isolation from the host. */
   readonly inline?: boolean;
+  /** True: lanes count which workflow code runs, for `takeCoverage`. That slows it down. Default false. */
+  readonly coverage?: boolean;
   /** Calls of sinks; their arguments are copies. */
   readonly onSinkCalls?: (calls: readonly SinkCallRecord[]) => void;
   /** A lane is gone. Called before its replacement is ready. */
@@ -98,6 +101,7 @@ export function resolveLanePoolOptions(options: LanePoolOptions): Resolved {
     activationDeadlineMs = 2000,
     isolation = 'realm',
     inline = false,
+    coverage = false,
     onSinkCalls = nothing,
     onLaneLost = nothing,
     onLanesChanged = nothing,
@@ -129,6 +133,7 @@ export function resolveLanePoolOptions(options: LanePoolOptions): Resolved {
     activationDeadlineMs: activationDeadlineMs === 0 ? Number.POSITIVE_INFINITY : activationDeadlineMs,
     isolation,
     inline,
+    coverage,
     onSinkCalls,
     onLaneLost,
     onLanesChanged,
@@ -145,6 +150,7 @@ interface LaneHandle {
   register(request: RegistrationRequest): Promise<void>;
   unregister(worker: number): void;
   stats(): Promise<LaneStats | undefined>;
+  takeCoverage(): Promise<readonly BundleCoverage[]>;
   close(): Promise<void>;
 }
 
@@ -231,6 +237,11 @@ export class LanePool {
   async stats(): Promise<readonly LaneStats[]> {
     const all = await Promise.all([...this.#lanes.values()].map((lane) => lane.stats()));
     return all.filter((stats) => stats !== undefined);
+  }
+
+  /** What has run of each bundle on each lane since the last call; empty without the option `coverage`. */
+  async takeCoverage(): Promise<readonly BundleCoverage[]> {
+    return (await Promise.all([...this.#lanes.values()].map((lane) => lane.takeCoverage()))).flat();
   }
 
   /** Ends all lanes. Work in progress is lost: shut down the workers before. Idempotent. */
@@ -382,6 +393,7 @@ class ThreadLane implements LaneHandle {
       transportData: data,
       board: this.board.memory,
       runtimeSource: options.runtimeSource,
+      coverage: options.coverage,
     };
     const resourceLimits: ResourceLimits = { maxOldGenerationSizeMb: options.heapMb };
     this.#worker = new Worker(join(__dirname, 'lane-thread.js'), {
@@ -429,6 +441,8 @@ class ThreadLane implements LaneHandle {
         case 'stats':
           this.#lastStats = message.stats;
           return message.id === 0 ? undefined : this.#settle(message.id, undefined, message.stats);
+        case 'coverage':
+          return this.#settle(message.id, undefined, message.bundles);
         case 'sinkCalls':
           return this.options.onSinkCalls(message.calls);
         case 'warning':
@@ -466,6 +480,11 @@ class ThreadLane implements LaneHandle {
   /** @returns undefined if the lane is lost before it answers */
   stats(): Promise<LaneStats | undefined> {
     return this.#ask<LaneStats | undefined>((id) => ({ kind: 'stats', id })).catch(() => undefined);
+  }
+
+  /** A lane that is lost takes its counts with it. */
+  takeCoverage(): Promise<readonly BundleCoverage[]> {
+    return this.#ask<readonly BundleCoverage[]>((id) => ({ kind: 'coverage', id })).catch(() => []);
   }
 
   /** Text for warnings, from the figures that were asked for last. */
@@ -572,6 +591,10 @@ class InlineLane implements LaneHandle {
   }
   async stats(): Promise<LaneStats> {
     return this.lane.stats();
+  }
+  /** Code on this thread is counted by whoever counts the program's own. */
+  async takeCoverage(): Promise<readonly BundleCoverage[]> {
+    return [];
   }
   async close(): Promise<void> {
     this.stopListening();

@@ -1,6 +1,7 @@
 /** Messages between the pool (main thread) and a lane thread; activations do not travel here. */
 import type { SinkCallRecord, WorkerRegistration } from '@perdure/workflow/runtime';
 import type { BundleSource } from './bundle-script';
+import type { BundleCoverage } from './coverage';
 import type { Isolation, LaneStats, LaneWarning } from './lane';
 
 /** What a lane thread gets when it starts. */
@@ -10,6 +11,8 @@ export interface LaneStart {
   readonly transportData: unknown;
   readonly board: SharedArrayBuffer;
   readonly runtimeSource: string | undefined;
+  /** Whether the lane counts which workflow code runs. */
+  readonly coverage: boolean;
 }
 
 /** Everything the lane needs for the runs of one worker. */
@@ -23,6 +26,7 @@ export type ToLane =
   | ({ readonly kind: 'register'; readonly id: number } & RegistrationRequest)
   | { readonly kind: 'unregister'; readonly worker: number }
   | { readonly kind: 'stats'; readonly id: number }
+  | { readonly kind: 'coverage'; readonly id: number }
   | { readonly kind: 'close' };
 
 /** An error that has crossed a thread: structured cloning keeps no classes and no codes. */
@@ -38,6 +42,7 @@ export type FromLane =
   | { readonly kind: 'startFailed'; readonly error: PortableError }
   | { readonly kind: 'registered'; readonly id: number; readonly error?: PortableError }
   | { readonly kind: 'stats'; readonly id: number; readonly stats: LaneStats }
+  | { readonly kind: 'coverage'; readonly id: number; readonly bundles: readonly BundleCoverage[] }
   | { readonly kind: 'sinkCalls'; readonly calls: readonly SinkCallRecord[] }
   | { readonly kind: 'warning'; readonly warning: LaneWarning };
 

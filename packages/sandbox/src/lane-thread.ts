@@ -8,6 +8,7 @@
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { boardWriter } from './activity-board';
+import { CoverageProbe } from './coverage';
 import { hardenHostRealm } from './host-realm';
 import { Lane } from './lane';
 import { type FromLane, type LaneStart, portable, type ToLane } from './lane-protocol';
@@ -38,12 +39,14 @@ async function main(start: LaneStart): Promise<void> {
     });
     process.on('rejectionHandled', () => {});
     lane.onActivationDone = flushRejections === undefined ? undefined : () => flushRejections.call(process);
+    const coverage = start.coverage ? new CoverageProbe() : undefined;
     hardenHostRealm(); // G1
     lane.attach(laneTransport.open(start.lane, (batch) => lane.handleBatch(batch), start.transportData));
     port.on('message', (message: ToLane) => {
       switch (message.kind) {
         case 'register':
           try {
+            coverage?.note(message.bundle);
             lane.register(message.registration, message.bundle, message.isolation);
             send({ kind: 'registered', id: message.id });
           } catch (error) {
@@ -55,6 +58,9 @@ async function main(start: LaneStart): Promise<void> {
           break;
         case 'stats':
           send({ kind: 'stats', id: message.id, stats: lane.stats() });
+          break;
+        case 'coverage':
+          send({ kind: 'coverage', id: message.id, bundles: coverage?.take() ?? [] });
           break;
         case 'close':
           lane.close();

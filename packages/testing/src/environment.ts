@@ -21,6 +21,7 @@ import type { Duration } from '@perdure/common';
 import { msToNumber, msToTs, tsToMs } from '@perdure/common/lib/time';
 import { type RunningServer, startDevServer, startTestServer } from '@perdure/dev-server';
 import { NativeConnection, type NativeConnectionOptions, type NativeConnectionPlugin } from '@perdure/worker';
+import { collectCoverage } from './coverage';
 import { createEndpoint, deleteEndpoint, type NexusEndpointIdentifier } from './nexus-endpoints';
 import {
   collectUnknown,
@@ -275,9 +276,10 @@ export class TestWorkflowEnvironment implements AsyncDisposable {
 
   /** E2 */
   async #end(): Promise<void> {
+    const covered = await Promise.allSettled([collectCoverage()]); // while the lanes still are
     const closed = await Promise.allSettled([this.connection.close(), this.nativeConnection.close()]);
     await this.#server?.stop(); // E3
-    for (const outcome of closed) if (outcome.status === 'rejected') throw outcome.reason;
+    for (const outcome of [...covered, ...closed]) if (outcome.status === 'rejected') throw outcome.reason;
   }
 }
 

@@ -2,10 +2,12 @@
  * Global setup for runners that take a function, as Jest and Vitest do: starts the shared server. Jest's ends with jest;
  * Vitest calls what is returned.
  */
+import { COVERAGE_VARIABLE } from './coverage-variable';
 import { startSharedServer } from './shared-server';
 
-/** Takes whatever a runner hands to it, and needs none of it. */
-async function globalSetup(): Promise<() => Promise<void>> {
+/** @param config  the runner's; Jest's says whether coverage is collected, and its workers do not know it otherwise */
+async function globalSetup(config?: { readonly collectCoverage?: boolean }): Promise<() => Promise<void>> {
+  if (config?.collectCoverage === true) process.env[COVERAGE_VARIABLE] = '1';
   return await startSharedServer();
 }
 

@@ -11,6 +11,7 @@ import { PerdureError, ValueError } from '@perdure/common';
 import { historyFromJSON } from '@perdure/common/lib/proto-utils';
 import { History } from '@perdure/proto/temporal/api/history/v1/message';
 import { type ReplayWorkerOptions, Worker } from '@perdure/worker';
+import { collectCoverage } from './coverage';
 
 export type ReplayFolderOptions = ReplayWorkerOptions & {
   /**
@@ -88,6 +89,7 @@ export async function replayFolder({
       waiting.delete(entry);
       if (error !== undefined) done.set(entry.file, { ...done.get(entry.file)!, error });
     }
+    await collectCoverage();
     for (const { file } of waiting)
       done.set(file, { ...done.get(file)!, error: new Error('the replay ended without a result for it') });
   }

@@ -7,11 +7,11 @@
  * V2  A lane that is lost is reported to the hub before its replacement is offered.
  * V3  While lanes start, the process stays alive; afterwards they never keep it.
  */
-import type { Logger } from '@perdure/common';
+import type { Logger, MetricMeter } from '@perdure/common';
 import { SdkComponent } from '@perdure/common';
 import { loadNative } from '@perdure/core';
 import { LaneLost } from '@perdure/proto/perdure/core/v1/exchange';
-import type { BundleSource, LaneLostReport, LanePool, LaneWarning } from '@perdure/sandbox';
+import type { BundleCoverage, BundleSource, LaneLostReport, LanePool, LaneWarning } from '@perdure/sandbox';
 import type { SinkCallRecord } from '@perdure/workflow/runtime';
 import type { IssuedCommand } from './nondeterminism';
 import { replayingSinks, SinkDispatcher } from './sinks';
@@ -59,7 +59,10 @@ export class WorkflowHost {
   /** Removed, but still known to the lanes for the sake of its bundle. */
   #kept: Guest | undefined;
 
-  constructor(private readonly logger: Logger) {}
+  constructor(
+    private readonly logger: Logger,
+    private readonly meter: MetricMeter,
+  ) {}
 
   /**
    * Makes a worker's workflows runnable.
@@ -88,7 +91,7 @@ export class WorkflowHost {
         traceCommands: onCommand !== undefined,
         workflowFailureErrorTypes: options.workflowFailureErrorTypes,
       };
-      const sinks = new SinkDispatcher(options.sinks, this.logger, options.taskQueue);
+      const sinks = new SinkDispatcher(options.sinks, this.logger, options.taskQueue, this.meter);
       const guest: Guest = { worker, onCommand, pools, sinks, setLanes };
       this.#guests.set(worker, guest);
       const isolation = options.reuseV8Context ? 'realm' : 'context';
@@ -116,6 +119,12 @@ export class WorkflowHost {
   /** Starts the lanes that a worker will need, while other things are made ready. Errors come with `add`. */
   prepare(options: CompiledWorkerOptions): void {
     this.#poolsFor(options).catch(() => undefined);
+  }
+
+  /** What has run of each bundle on each lane since the last call; empty unless coverage is counted. */
+  async takeCoverage(): Promise<readonly BundleCoverage[]> {
+    const pools = await Promise.all(this.#pools.map(({ pool }) => pool));
+    return (await Promise.all(pools.map((pool) => pool.takeCoverage()))).flat();
   }
 
   /** Ends all lanes; workers have to be removed before. */
@@ -155,7 +164,9 @@ export class WorkflowHost {
       lanes,
       inline,
       transportModule: require.resolve('@perdure/core/lane-transport'),
-      ...(inline && { activationDeadlineMs: 0 }),
+      // Counting makes code slower, and how much depends on the code.
+      ...((inline || countsCoverage()) && { activationDeadlineMs: 0 }),
+      coverage: countsCoverage(),
       onSinkCalls: (calls) => this.#onSinkCalls(calls),
       onLaneLost: (report) => this.#onLaneLost(report),
       onLanesChanged: () => this.#onLanesChanged(),
@@ -206,6 +217,11 @@ export class WorkflowHost {
   #onWarning({ message, ...facts }: LaneWarning): void {
     this.logger.warn(message, { sdkComponent: SdkComponent.worker, ...facts });
   }
+}
+
+/** Tools that read NODE_V8_COVERAGE set it themselves; the other variable is for those that do not. */
+function countsCoverage(): boolean {
+  return Boolean(process.env.NODE_V8_COVERAGE || process.env.PERDURE_WORKFLOW_COVERAGE);
 }
 
 function lanesOf({ pools }: Guest): number[] {
