@@ -3,8 +3,7 @@
 //
 //   node scripts/compare-official.mjs [programs=300] [seed=1] [folder with @temporalio packages=../../bench]
 //
-// Known differences are left out: implicit event group markers, a second command that ends the run (the core drops
-// it), and clearing of timers that have fired (the core ignores it).
+// Known differences are left out: a second command that ends the run (the core drops it), and clearing of timers that have fired (the core ignores it).
 import { AsyncLocalStorage } from 'node:async_hooks';
 import Module, { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
@@ -124,7 +123,7 @@ const ENDS = [
   'cancelWorkflowExecution',
   'continueAsNewWorkflowExecution',
 ];
-const IGNORED = new Set(['stackTrace', 'reason', 'eventGroupMarkers']);
+const IGNORED = new Set(['stackTrace', 'reason']);
 
 function comparable(commands, fired) {
   let ended = false;

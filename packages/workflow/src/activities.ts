@@ -24,7 +24,7 @@ import {
   checkActivityOptions,
 } from './activity-options';
 import { type CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
-import { emit, pendingOf } from './commands';
+import { type EventGroups, emit, emitCancel, pendingOf } from './commands';
 import { ActivationError } from './errors';
 import { type ActivityInput, intercept } from './interceptors';
 import { LocalActivityDoBackoff } from './local-activity-backoff';
@@ -122,7 +122,7 @@ function schedule(run: Run, input: ActivityInput): Promise<unknown> {
     const { seq, activityType, options, typeInfo } = input;
     checkActivityOptions(options, `activity '${activityType}'`);
     const activityId = options.activityId ?? String(seq);
-    emit(
+    const groups = emit(
       run,
       {
         scheduleActivity: {
@@ -145,7 +145,17 @@ function schedule(run: Run, input: ActivityInput): Promise<unknown> {
       },
       options,
     );
-    const activity = new PendingActivity(run, seq, activityId, false, typeInfo, scope, resolve, reject);
+    const activity = new PendingActivity(
+      run,
+      seq,
+      activityId,
+      false,
+      groups,
+      typeInfo,
+      scope,
+      resolve,
+      reject,
+    );
     if (scope.cancellable) scope.listen(activity);
     pendingOf(run).add(OperationKind.Activity, seq, activity);
   });
@@ -158,6 +168,7 @@ export class PendingActivity implements CancelListener, PendingOperation {
     private readonly seq: number,
     readonly activityId: string,
     readonly isLocal: boolean,
+    private readonly groups: EventGroups,
     readonly typeInfo: PayloadTypeInfo | undefined,
     readonly scope: CancellationScope,
     readonly resolve: Resolve,
@@ -167,7 +178,10 @@ export class PendingActivity implements CancelListener, PendingOperation {
   onCancel(_error: CancelledFailure): void {
     const { run, seq } = this;
     if (run.pending?.has(OperationKind.Activity, seq) !== true) return;
-    emit(run, this.isLocal ? { requestCancelLocalActivity: { seq } } : { requestCancelActivity: { seq } }); // X2
+    const command = this.isLocal
+      ? { requestCancelLocalActivity: { seq } }
+      : { requestCancelActivity: { seq } };
+    emitCancel(run, command, this.groups); // X2
   }
 }
 

@@ -10,7 +10,7 @@
  */
 import { IllegalStateError } from '@perdure/common';
 import type { CancellationScope } from './cancellation-scope';
-import type { EventGroup } from './event-groups';
+import type { EventGroup, InboundMarker } from './event-groups';
 import type { WorkflowRandomStream } from './random';
 import type { RuntimeHost } from './runtime/host';
 import { currentRun, type Run } from './runtime/run';
@@ -22,6 +22,8 @@ export interface AsyncContextRecord {
   readonly update: UpdateInfo | undefined;
   readonly random: WorkflowRandomStream | undefined;
   readonly eventGroups: readonly EventGroup[] | undefined;
+  /** The event or update that has called the handler which runs. */
+  readonly inbound: InboundMarker | undefined;
   readonly locals: ReadonlyMap<object, unknown> | undefined;
 }
 
@@ -55,6 +57,7 @@ export function withContext<T>(run: Run, change: Partial<AsyncContextRecord>, fn
     update: base?.update,
     random: base?.random,
     eventGroups: base?.eventGroups,
+    inbound: base?.inbound,
     locals: base?.locals,
     ...change,
   };
@@ -74,6 +77,7 @@ export function withRootContext<T>(run: Run, fn: () => T): T {
       update: undefined,
       random: undefined,
       eventGroups: undefined,
+      inbound: undefined,
       locals: undefined,
     },
     fn,

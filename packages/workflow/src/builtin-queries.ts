@@ -6,7 +6,7 @@
 import { defaultPayloadConverter, HandlerUnfinishedPolicy, RawValue } from '@perdure/common';
 import type { HandlerTable, RegisteredHandler } from './handlers';
 import type { Run } from './runtime/run';
-import { SDK_NAME, SDK_VERSION } from './version';
+import { enhancedStackTrace, stackTrace } from './stack-traces';
 
 /** The built-in handler of that name, if it is one. */
 export function builtinQuery(run: Run, name: string): RegisteredHandler | undefined {
@@ -14,17 +14,21 @@ export function builtinQuery(run: Run, name: string): RegisteredHandler | undefi
     case '__temporal_workflow_metadata':
       return builtin(() => metadata(run));
     case '__stack_trace':
-      return builtin(() => '');
+      return builtin(() => stackTrace(run));
     case '__enhanced_stack_trace':
-      return builtin(() => ({ sdk: { name: SDK_NAME, version: SDK_VERSION }, sources: {}, stacks: [] }));
+      return builtin(() => enhancedStackTrace(run));
     default:
       return undefined;
   }
 }
 
+/** The answer may be a promise that settles in the activation's own microtasks. */
 function builtin(answer: () => unknown): RegisteredHandler {
   return {
-    handler: () => new RawValue(answer(), defaultPayloadConverter), // B1
+    handler: () => {
+      const value = answer();
+      return value instanceof Promise ? value.then(raw) : raw(value);
+    },
     validator: undefined,
     unfinishedPolicy: HandlerUnfinishedPolicy.ABANDON,
     description: undefined,
@@ -32,6 +36,8 @@ function builtin(answer: () => unknown): RegisteredHandler {
     outputType: undefined,
   };
 }
+
+const raw = (value: unknown) => new RawValue(value, defaultPayloadConverter); // B1
 
 function metadata(run: Run) {
   return {

@@ -30,7 +30,7 @@ import type {
   ResolveChildWorkflowExecutionStart,
 } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import { type CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
-import { emit, pendingOf } from './commands';
+import { type EventGroups, emit, emitCancel, pendingOf } from './commands';
 import { makeEnum } from './enums';
 import { ActivationError } from './errors';
 import type { EventGroupMarker } from './event-groups';
@@ -240,10 +240,11 @@ function start(run: Run, input: StartChildWorkflowExecutionInput): Outcomes {
   const { options, seq, workflowType } = input;
   const workflowId = options.workflowId ?? uuid4();
   const context = workflowContext(run, workflowId);
+  const site = new Error('child workflow'); // stack-traces.ts, W2
   const started = new Promise<string>((resolve, reject) => {
     const scope = currentScope(run);
     if (scope.consideredCancelled) return rejectCancelled(scope, reject);
-    emit(
+    const groups = emit(
       run,
       {
         startChildWorkflowExecution: {
@@ -277,7 +278,7 @@ function start(run: Run, input: StartChildWorkflowExecutionInput): Outcomes {
         eventGroups: options.eventGroups,
       },
     );
-    const child = new PendingChild(run, seq, workflowId, context, scope, resolve, reject);
+    const child = new PendingChild(run, seq, workflowId, context, scope, groups, site, resolve, reject);
     if (scope.cancellable) scope.listen(child);
     pendingOf(run).add(OperationKind.ChildStart, seq, child);
   });
@@ -286,7 +287,7 @@ function start(run: Run, input: StartChildWorkflowExecutionInput): Outcomes {
     pendingOf(run).add(
       OperationKind.ChildCompletion,
       seq,
-      new PendingChildResult(context, options.typeInfo, resolve, reject),
+      new PendingChildResult(context, options.typeInfo, site, resolve, reject),
     );
   });
   completed.catch(ignore); // nobody may ever wait for it
@@ -300,6 +301,8 @@ class PendingChild implements CancelListener, PendingOperation {
     readonly workflowId: string,
     readonly context: SerializationContext | undefined,
     readonly scope: CancellationScope,
+    private readonly groups: EventGroups,
+    readonly site: Error,
     readonly resolve: Resolve,
     readonly reject: Reject,
   ) {}
@@ -307,7 +310,8 @@ class PendingChild implements CancelListener, PendingOperation {
   onCancel(error: CancelledFailure): void {
     const { run, seq } = this;
     if (run.pending?.has(OperationKind.ChildCompletion, seq) !== true) return;
-    emit(run, { cancelChildWorkflowExecution: { childWorkflowSeq: seq, reason: error.message } }); // K3
+    const command = { cancelChildWorkflowExecution: { childWorkflowSeq: seq, reason: error.message } };
+    emitCancel(run, command, this.groups); // K3
   }
 }
 
@@ -318,6 +322,7 @@ class PendingChildResult implements PendingOperation {
   constructor(
     readonly context: SerializationContext | undefined,
     readonly typeInfo: PayloadTypeInfo | undefined,
+    readonly site: Error,
     readonly resolve: Resolve,
     readonly reject: Reject,
   ) {}

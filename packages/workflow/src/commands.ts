@@ -15,29 +15,52 @@ export interface CommandOptions {
   readonly eventGroups?: readonly EventGroupMarker[];
 }
 
+/** Marks on a command, to be kept for the command that may cancel what it begins. */
+export type EventGroups = WorkflowCommand['eventGroupMarkers'];
+
 /**
- * Adds a command to the current activation's.
+ * Adds a command to the current activation's. @returns the marks it carries
  * @throws DeterminismViolationError in a query handler or an update validator
  */
-export function emit(run: Run, command: WorkflowCommand, options?: CommandOptions): void {
-  if (run.readOnly !== undefined) {
-    throw new DeterminismViolationError(
-      `Workflow code in ${run.readOnly === 'query handler' ? 'a query handler' : 'an update validator'} tried to emit a command`,
-      { hint: 'query handlers and update validators only read the state of the workflow' },
-    );
-  }
+export function emit(run: Run, command: WorkflowCommand, options?: CommandOptions): EventGroups {
+  requireWritable(run);
   if (options !== undefined && (options.summary !== undefined || options.details !== undefined)) {
     command.userMetadata = {
       summary: text(run, options.summary),
       details: text(run, options.details),
     };
   }
-  const inScope = currentContext()?.eventGroups;
-  if (inScope !== undefined || options?.eventGroups !== undefined) {
-    command.eventGroupMarkers = eventGroupMarkers(inScope, options?.eventGroups);
+  const context = currentContext();
+  const inScope = context?.eventGroups;
+  const inbound = context?.inbound;
+  if (command.updateResponse !== undefined) {
+    // Answers to the update itself belong to no group.
+  } else if (inScope !== undefined || inbound !== undefined || options?.eventGroups !== undefined) {
+    command.eventGroupMarkers = eventGroupMarkers(inbound, inScope, options?.eventGroups);
   }
   run.commands.push(command);
   if (run.worker.registration.traceCommands) traceCommand(run, command);
+  return command.eventGroupMarkers;
+}
+
+/**
+ * Adds the command that asks for the cancellation of an operation. It carries the marks of the command that began
+ * the operation, whoever cancels it.
+ * @throws DeterminismViolationError in a query handler or an update validator
+ */
+export function emitCancel(run: Run, command: WorkflowCommand, groups: EventGroups): void {
+  requireWritable(run);
+  if (groups !== undefined) command.eventGroupMarkers = groups;
+  run.commands.push(command);
+  if (run.worker.registration.traceCommands) traceCommand(run, command);
+}
+
+function requireWritable(run: Run): void {
+  if (run.readOnly === undefined) return;
+  throw new DeterminismViolationError(
+    `Workflow code in ${run.readOnly === 'query handler' ? 'a query handler' : 'an update validator'} tried to emit a command`,
+    { hint: 'query handlers and update validators only read the state of the workflow' },
+  );
 }
 
 /** Records where user code has issued a command, as a call of the sink `__perdure_commands`. */

@@ -72,7 +72,8 @@ export function makeContinueAsNewFunc<F extends Workflow>(
     const innermost = async (input: ContinueAsNewInput): Promise<never> => {
       const { options, headers } = input;
       const context = workflowContext(run);
-      const inScope = currentContext()?.eventGroups;
+      const asyncContext = currentContext();
+      const inScope = asyncContext?.eventGroups;
       throw new ContinueAsNew(
         {
           workflowType: options.workflowType,
@@ -87,8 +88,8 @@ export function makeContinueAsNewFunc<F extends Workflow>(
           versioningIntent: versioningIntentToProto(options.versioningIntent),
           initialVersioningBehavior: encodeInitialVersioningBehavior(options.initialVersioningBehavior),
         },
-        inScope !== undefined || options.eventGroups !== undefined
-          ? eventGroupMarkers(inScope, options.eventGroups)
+        asyncContext?.inbound !== undefined || inScope !== undefined || options.eventGroups !== undefined
+          ? eventGroupMarkers(asyncContext?.inbound, inScope, options.eventGroups)
           : undefined,
       );
     };

@@ -3,6 +3,7 @@
 import { defaultPayloadConverter } from '@perdure/common';
 import { encode } from '@perdure/common/lib/encoding';
 import type { EventGroupMarker as ProtoMarker } from '@perdure/proto/temporal/api/sdk/v1/event_group_marker';
+import type Long from 'long';
 import { currentContext, withContext } from './async-context';
 import { Alea } from './random';
 import { type Run, requireWritableRun } from './runtime/run';
@@ -22,6 +23,22 @@ export class EventGroup implements EventGroupMarker {
   withScope<T>(fn: () => Promise<T>): Promise<T> {
     const run = requireWritableRun('EventGroupMarker.withScope()');
     return withContext(run, { eventGroups: [...(currentContext()?.eventGroups ?? []), this] }, fn);
+  }
+}
+
+/**
+ * The mark on what a handler of a signal or an update commands: which event has called it. Made by the runtime.
+ * At most one is active: a handler does not inherit that of whoever set it going.
+ */
+export class InboundMarker {
+  constructor(readonly proto: ProtoMarker) {}
+
+  static ofEvent(inboundEventId: Long): InboundMarker {
+    return new InboundMarker({ inboundEvent: { inboundEventId } });
+  }
+
+  static ofUpdate(inboundUpdateId: string): InboundMarker {
+    return new InboundMarker({ inboundUpdate: { inboundUpdateId } });
   }
 }
 
@@ -46,8 +63,9 @@ function idOf(run: Run, label: string): string {
     .join('');
 }
 
-/** Markers of a command: those of the surrounding scopes first, then its own, each once. */
+/** Markers of a command: that of the handler first, then those of the surrounding scopes, its own, each once. */
 export function eventGroupMarkers(
+  inbound: InboundMarker | undefined,
   inScope: readonly EventGroup[] | undefined,
   own: readonly EventGroupMarker[] | undefined,
 ): ProtoMarker[] {
@@ -55,7 +73,8 @@ export function eventGroupMarkers(
   for (const marker of [...(inScope ?? []), ...(own ?? [])]) {
     if (marker instanceof EventGroup) byId.set(marker.id, marker);
   }
-  return [...byId.values()].map(({ id, label }) => ({
+  const explicit = [...byId.values()].map(({ id, label }) => ({
     label: { id, label: defaultPayloadConverter.toPayload(label) },
   }));
+  return inbound === undefined ? explicit : [inbound.proto, ...explicit];
 }

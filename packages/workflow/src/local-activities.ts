@@ -95,7 +95,7 @@ async function schedule(run: Run, input: LocalActivityInput): Promise<unknown> {
     const { seq, activityType, options, typeInfo } = input;
     checkActivityOptions(options, `local activity '${activityType}'`);
     const activityId = String(seq);
-    emit(
+    const groups = emit(
       run,
       {
         scheduleLocalActivity: {
@@ -116,7 +116,17 @@ async function schedule(run: Run, input: LocalActivityInput): Promise<unknown> {
       },
       options,
     );
-    const activity = new PendingActivity(run, seq, activityId, true, typeInfo, scope, resolve, reject);
+    const activity = new PendingActivity(
+      run,
+      seq,
+      activityId,
+      true,
+      groups,
+      typeInfo,
+      scope,
+      resolve,
+      reject,
+    );
     if (scope.cancellable) scope.listen(activity);
     pendingOf(run).add(OperationKind.Activity, seq, activity);
   });

@@ -17,7 +17,7 @@ import type {
 } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import type * as nexus from 'nexus-rpc';
 import { type CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
-import { emit, pendingOf } from './commands';
+import { type EventGroups, emit, emitCancel, pendingOf } from './commands';
 import { makeEnum } from './enums';
 import { ActivationError } from './errors';
 import type { EventGroupMarker } from './event-groups';
@@ -168,7 +168,7 @@ function schedule(run: Run, input: StartNexusOperationInput): Promise<StartNexus
     if (scope.consideredCancelled) return rejectCancelled(scope, reject);
     const { seq, options } = input;
     const context = workflowContext(run);
-    emit(
+    const groups = emit(
       run,
       {
         scheduleNexusOperation: {
@@ -186,7 +186,16 @@ function schedule(run: Run, input: StartNexusOperationInput): Promise<StartNexus
       },
       options,
     );
-    const operation = new PendingNexusOperation(run, seq, context, input.outputType, scope, resolve, reject);
+    const operation = new PendingNexusOperation(
+      run,
+      seq,
+      context,
+      input.outputType,
+      scope,
+      groups,
+      resolve,
+      reject,
+    );
     if (scope.cancellable) scope.listen(operation);
     pendingOf(run).add(OperationKind.NexusStart, seq, operation);
     pendingOf(run).add(OperationKind.NexusCompletion, seq, operation.completion);
@@ -203,12 +212,14 @@ class PendingNexusOperation implements CancelListener, PendingOperation {
     readonly context: SerializationContext | undefined,
     readonly outputType: TypeInfo<any, any> | undefined,
     readonly scope: CancellationScope,
+    private readonly groups: EventGroups,
     readonly resolve: Resolve,
     readonly reject: Reject,
   ) {
     let completion!: PendingNexusResult;
     this.result = new Promise((resolveResult, rejectResult) => {
-      completion = { operation: this, resolve: resolveResult, reject: rejectResult };
+      const site = new Error('Nexus operation'); // stack-traces.ts, W2
+      completion = { operation: this, site, resolve: resolveResult, reject: rejectResult };
     });
     this.result.catch(ignore); // nobody may ever wait for it
     this.completion = completion;
@@ -217,7 +228,7 @@ class PendingNexusOperation implements CancelListener, PendingOperation {
   onCancel(_error: CancelledFailure): void {
     const { run, seq } = this;
     if (run.pending?.has(OperationKind.NexusCompletion, seq) !== true) return;
-    emit(run, { requestCancelNexusOperation: { seq } }); // N2
+    emitCancel(run, { requestCancelNexusOperation: { seq } }, this.groups); // N2
   }
 }
 

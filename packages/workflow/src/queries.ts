@@ -6,6 +6,7 @@
  * Y2  Whatever a handler does, there is exactly one answer for each query.
  */
 import type { Payload } from '@perdure/common';
+import { throwIfReservedName } from '@perdure/common/lib/reserved';
 import type { WorkflowMetadata } from '@perdure/proto/temporal/api/sdk/v1/workflow_metadata';
 import type { QueryWorkflow } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import { builtinQuery } from './builtin-queries';
@@ -42,7 +43,11 @@ export function queryWorkflow(run: Run, job: QueryWorkflow): void {
   const queryId = job.queryId ?? '';
   try {
     const builtin = builtinQuery(run, name);
-    const registered = builtin ?? run.queries?.find(name);
+    if (builtin !== undefined) {
+      answerBuiltin(run, queryId, builtin);
+      return;
+    }
+    const registered = findHandler(run, name);
     const args = payloadsToArgs(
       run,
       job.arguments,
@@ -71,8 +76,27 @@ export function queryWorkflow(run: Run, job: QueryWorkflow): void {
   }
 }
 
+/** No interceptor sees these; their promises settle in the drain. */
+function answerBuiltin(run: Run, queryId: string, builtin: RegisteredHandler): void {
+  const value = builtin.handler();
+  if (!(value instanceof Promise)) {
+    succeed(run, queryId, value, builtin);
+    return;
+  }
+  value
+    .then((settled) => succeed(run, queryId, settled, builtin))
+    .catch((error) => fail(run, queryId, error));
+}
+
+/** @throws TypeError if only the fallback could take a name that is the SDK's own */
+function findHandler(run: Run, name: string): RegisteredHandler | undefined {
+  const registered = run.queries?.find(name);
+  if (registered !== undefined && registered === run.queries?.fallback) throwIfReservedName('query', name);
+  return registered;
+}
+
 function answer(run: Run, input: QueryInput): unknown {
-  const registered = builtinQuery(run, input.queryName) ?? run.queries?.find(input.queryName);
+  const registered = findHandler(run, input.queryName);
   if (registered === undefined) {
     throw new QueryHandlerNotFoundError(input.queryName, [
       '__stack_trace',

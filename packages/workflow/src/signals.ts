@@ -4,9 +4,13 @@
  * G1  A handler is called when its signal's job is applied; what it awaits goes on with everything else.
  * G2  A handler that throws ends the workflow just as if the workflow function had thrown.
  */
+import { throwIfReservedName } from '@perdure/common/lib/reserved';
 import type { SignalWorkflow } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
+import type Long from 'long';
+import { withContext } from './async-context';
 import { endWithError } from './completion';
 import { ActivationError } from './errors';
+import { InboundMarker } from './event-groups';
 import { type RegisteredHandler, trackHandler } from './handlers';
 import { intercept, type SignalInput } from './interceptors';
 import { payloadsToArgs } from './payloads';
@@ -21,11 +25,19 @@ export function signalWorkflow(run: Run, job: SignalWorkflow): void {
     run.bufferedSignals.push(job);
     return;
   }
+  if (registered === run.signals?.fallback) throwIfReservedName('signal', name);
   const { unfinishedPolicy } = registered;
   const finished = trackHandler(run, { kind: 'signal', name, updateId: undefined, unfinishedPolicy });
-  deliver(run, job, name, registered)
+  inContextOf(run, job, () => deliver(run, job, name, registered))
     .catch((error) => endWithError(run, error)) // G2
     .finally(finished);
+}
+
+/** What the handler commands carries the number of the signal's event. */
+function inContextOf<T>(run: Run, { originatingEventId }: SignalWorkflow, fn: () => T): T {
+  const eventId = originatingEventId as Long | undefined;
+  if (eventId === undefined || !eventId.greaterThan(0)) return fn();
+  return withContext(run, { inbound: InboundMarker.ofEvent(eventId), eventGroups: undefined }, fn);
 }
 
 async function deliver(

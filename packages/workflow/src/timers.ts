@@ -7,7 +7,7 @@
  */
 import { type CancelledFailure, type Duration, msToNumber, msToTs, ValueError } from '@perdure/common';
 import { CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
-import { type CommandOptions, emit, pendingOf } from './commands';
+import { type CommandOptions, type EventGroups, emit, emitCancel, pendingOf } from './commands';
 import type { EventGroupMarker } from './event-groups';
 import { hasFlag, SdkFlag } from './flags';
 import { intercept } from './interceptors';
@@ -69,8 +69,8 @@ function startTimerNow(
   return new Promise((resolve, reject) => {
     const scope = givenScope ?? currentScope(run);
     if (scope.consideredCancelled) return rejectCancelled(scope, reject);
-    emit(run, { startTimer: { seq, startToFireTimeout: msToTs(durationMs) } }, options);
-    const timer = new PendingTimer(run, seq, scope, resolve, reject);
+    const groups = emit(run, { startTimer: { seq, startToFireTimeout: msToTs(durationMs) } }, options);
+    const timer = new PendingTimer(run, seq, groups, scope, resolve, reject);
     if (scope.cancellable) scope.listen(timer);
     pendingOf(run).add(OperationKind.Timer, seq, timer);
   });
@@ -80,6 +80,7 @@ class PendingTimer implements CancelListener, PendingOperation {
   constructor(
     private readonly run: Run,
     private readonly seq: number,
+    private readonly groups: EventGroups,
     readonly scope: CancellationScope,
     readonly resolve: Resolve,
     readonly reject: Reject,
@@ -87,7 +88,7 @@ class PendingTimer implements CancelListener, PendingOperation {
 
   onCancel(error: CancelledFailure): void {
     if (this.run.pending?.take(OperationKind.Timer, this.seq) === undefined) return; // T3
-    emit(this.run, { cancelTimer: { seq: this.seq } });
+    emitCancel(this.run, { cancelTimer: { seq: this.seq } }, this.groups);
     this.reject(error);
   }
 }
@@ -134,7 +135,11 @@ function setTimeoutOutsideScopes(
   emit(run, { startTimer: { seq, startToFireTimeout: msToTs(durationMs) } });
   new Promise((resolve, reject) => {
     const scope = new CancellationScope({ cancellable: false });
-    pendingOf(run).add(OperationKind.Timer, seq, new PendingTimer(run, seq, scope, resolve, reject));
+    pendingOf(run).add(
+      OperationKind.Timer,
+      seq,
+      new PendingTimer(run, seq, undefined, scope, resolve, reject),
+    );
   }).then(() => callOrFail(run, callback, args));
   return seq;
 }

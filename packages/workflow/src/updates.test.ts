@@ -23,6 +23,9 @@ const idle = (register: () => void) => async () => {
   await sleep(1000);
 };
 
+/** What commands of the handler of an update carry. */
+const marked = (inboundUpdateId: string) => ({ eventGroupMarkers: [{ inboundUpdate: { inboundUpdateId } }] });
+
 describe('an update', () => {
   it('is accepted and completed in its activation when its handler does not wait', async () => {
     const s = scenario(idle(() => setHandler(set, (n) => n + 1)));
@@ -42,7 +45,7 @@ describe('an update', () => {
     await s.commands([job.start()]);
     expect(await s.commands([job.update('set')])).toEqual([
       accepted('set'),
-      { startTimer: { seq: 2, startToFireTimeout: 5 } },
+      { startTimer: { seq: 2, startToFireTimeout: 5 }, ...marked('id-set') },
     ]);
     expect(await s.commands([job.fireTimer(2)])).toEqual([completed('set', 'later')]);
   });
@@ -225,7 +228,7 @@ describe('an update', () => {
     await s.commands([job.start()]);
     expect(await s.commands([job.update('set')])).toEqual([
       accepted('set'),
-      { continueAsNewWorkflowExecution: { workflowType: 'wf' } },
+      { continueAsNewWorkflowExecution: { workflowType: 'wf' }, ...marked('id-set') },
     ]);
   });
 });

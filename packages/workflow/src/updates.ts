@@ -8,11 +8,13 @@
  * U4  Updates that no handler takes until the end of their activation are rejected.
  */
 import { ApplicationFailure } from '@perdure/common';
+import { throwIfReservedName } from '@perdure/common/lib/reserved';
 import type { DoUpdate } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import { currentContext, withContext } from './async-context';
 import { emit } from './commands';
 import { endWithError } from './completion';
 import { UnserializableValueError } from './errors';
+import { InboundMarker } from './event-groups';
 import { type RegisteredHandler, trackHandler } from './handlers';
 import { intercept, type UpdateInput } from './interceptors';
 import { payloadsToArgs, toPayload, workflowContext } from './payloads';
@@ -42,7 +44,10 @@ export function doUpdate(run: Run, job: DoUpdate): void {
     return;
   }
   const info: UpdateInfo = Object.freeze({ id: job.id ?? '', name });
-  withContext(run, { update: info, scope: undefined }, () => accept(run, job, info, registered));
+  if (registered === run.updates?.fallback) throwIfReservedName('update', name);
+  const inbound = InboundMarker.ofUpdate(info.id);
+  const context = { update: info, scope: undefined, inbound, eventGroups: undefined };
+  withContext(run, context, () => accept(run, job, info, registered));
 }
 
 function accept(run: Run, job: DoUpdate, info: UpdateInfo, registered: RegisteredHandler): void {

@@ -41,7 +41,7 @@ export interface CampaignReport {
   readonly ends: Readonly<Record<string, number>>;
   /** Instances of runs that were there before the replays: more than one means that a cache lost it. */
   readonly instances: number;
-  /** Programs that did not end in time. */
+  /** Programs that did not end: one may wait for a callback whose timer it has cancelled itself. */
   readonly stuck: readonly string[];
   /** One text per history that did not replay; empty if all is well. */
   readonly failures: readonly string[];

@@ -23,6 +23,8 @@ export interface RuntimeHost {
   runInScope<T>(store: unknown, fn: () => T): T;
   /** The store of the innermost runInScope that surrounds the running code, if any. */
   currentScope(): unknown;
+  /** Text of a source file by the path that stacks show, if the bundle's source map has it. */
+  sourceText?(file: string): string | undefined;
   /** Makes exports of modules that runs share immutable, with all they lead to. Absent: nothing is frozen. */
   harden?(value: object): void;
   /** Modules of the host that chunks may require beside the runtime's own, by specifier ("assert", "url", "util"). */

@@ -34,6 +34,8 @@ const KINDS = 8;
 export interface PendingOperation {
   readonly resolve: Resolve;
   readonly reject: Reject;
+  /** Where it was begun, for operations whose promise the runtime itself watches (stack-traces.ts, W2). */
+  readonly site?: Error | undefined;
 }
 
 /** All operations of a run that wait, by kind and number. */
@@ -42,6 +44,11 @@ export class PendingOperations {
 
   add(kind: OperationKind, seq: number, operation: PendingOperation): void {
     this.byKey.set(seq * KINDS + kind, operation);
+  }
+
+  /** What waits, in the order in which it was begun. */
+  all(): Iterable<PendingOperation> {
+    return this.byKey.values();
   }
 
   has(kind: OperationKind, seq: number): boolean {

@@ -4,6 +4,7 @@
 import { ActivityFailure, CancelledFailure } from '@perdure/common';
 import type { WorkflowActivationJob } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import fc from 'fast-check';
+import Long from 'long';
 import * as workflow from '../index';
 import { random } from '../random';
 import { clearTimeout, setTimeout } from '../timers';
@@ -90,7 +91,10 @@ export async function record(
     for (const command of outcome.commands) ended = answer(command, open) || ended;
     jobs = [];
     const choice = choices[turn % choices.length] ?? 0;
-    if (choice % 7 === 0) jobs.push(job.signal('s', 1 + (choice % 3)));
+    if (choice % 7 === 0) {
+      const signal = job.signal('s', 1 + (choice % 3)).signalWorkflow;
+      jobs.push({ signalWorkflow: { ...signal, originatingEventId: Long.fromNumber(100 + turn) } });
+    }
     if (choice % 11 === 0)
       jobs.push(job.update('u', [choice % 5], { id: `u${turn}`, protocolInstanceId: `u${turn}` }));
     if (choice % 29 === 0) jobs.push(job.cancel());
