@@ -5,6 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { sourceHash } from '../../packages/core/scripts/source-hash.mjs';
 
 /** Root of the checkout. */
 export const root = fileURLToPath(new URL('../..', import.meta.url)).replace(/[\\/]$/, '');
@@ -15,11 +16,15 @@ export const cacheDir = process.env.PERDURE_CACHE_DIR ?? join(homedir(), '.cache
 /** Lies outside the clone, so that the dependencies of the Rust core are compiled once per machine. */
 export const cargoTargetDir = process.env.CARGO_TARGET_DIR ?? join(cacheDir, 'cargo-target');
 
-/** Environment for every child process: same caches, no telemetry, no update notices. */
+let hash;
+
+/** Environment for every child process: same caches, no stale builds of another clone, no telemetry or update notices. */
 export function childEnv(extra = {}) {
+  hash ??= sourceHash(root);
   return {
     ...process.env,
     CARGO_TARGET_DIR: cargoTargetDir,
+    PERDURE_SOURCE_HASH: hash,
     TURBO_TELEMETRY_DISABLED: '1',
     DO_NOT_TRACK: '1',
     NO_UPDATE_NOTIFIER: '1',

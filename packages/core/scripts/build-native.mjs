@@ -7,12 +7,12 @@
  * fresh clone need not pay it again.
  */
 import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { sourceHash } from './source-hash.mjs';
 
 const core = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const root = resolve(core, '..', '..');
@@ -24,7 +24,7 @@ if (values.target) args.push('--target', values.target);
 const system = values.target ?? process.platform;
 const from = join(targetDir, ...(values.target ? [values.target] : []), 'release', libraryName(system));
 const to = resolve(values.out ?? join(core, 'native', 'perdure.node'));
-const hash = sourceHash();
+const hash = sourceHash(root);
 
 // Another checkout may build into the same directory and put its library in the place of ours: then once more.
 for (let attempt = 1; ; attempt += 1) {
@@ -59,20 +59,4 @@ function build() {
 function libraryName(name) {
   if (/darwin|apple/.test(name)) return 'libperdure_node.dylib';
   return /win/.test(name) ? 'perdure_node.dll' : 'libperdure_node.so';
-}
-
-/** Of everything that the addon is built from. */
-function sourceHash() {
-  const sum = createHash('sha256');
-  const add = (path) => sum.update(`${path}\0`).update(readFileSync(join(root, path)));
-  for (const file of ['Cargo.toml', 'Cargo.lock']) add(file);
-  for (const dir of ['crates', 'proto']) {
-    const found = readdirSync(join(root, dir), { recursive: true, withFileTypes: true });
-    found
-      .filter((entry) => entry.isFile())
-      .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
-      .sort()
-      .forEach(add);
-  }
-  return sum.digest('hex');
 }
