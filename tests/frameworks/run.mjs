@@ -27,6 +27,11 @@ const PROJECTS = {
   'node-test': /^# pass 2$[\s\S]*^# fail 0$/m,
 };
 
+/** Projects with a script `coverage`: it prints a table. */
+const COVERED = ['jest-commonjs', 'vitest', 'node-test'];
+/** `greeting` has run, `farewell` has not. */
+const COVERAGE_ROW = /workflows\.ts +\|[^|]*\|[^|]*\|[^|]*\|[^|]*\| *1[5-7](-1[78])? *$/m;
+
 await setUp();
 const tally = new Tally('test frameworks');
 const scratch = await mkdtemp(join(tmpdir(), 'perdure-frameworks-'));
@@ -47,7 +52,11 @@ try {
     });
     return `${names.length} projects`;
   });
-  if (tally.failed === 0) for (const name of names) await tally.check(name, () => testProject(name));
+  if (tally.failed === 0) {
+    for (const name of names) await tally.check(name, () => testProject(name));
+    for (const name of names.filter((name) => COVERED.includes(name)))
+      await tally.check(`coverage of workflows under ${name}`, () => coverProject(name));
+  }
 } finally {
   await remove(scratch);
 }
@@ -64,13 +73,25 @@ async function copyProject(name, dir) {
   return { ...dependencies, ...devDependencies };
 }
 
-async function testProject(name) {
-  const { output } = await must([...npmCommand(), 'test'], {
+async function npmRun(name, script) {
+  const { output } = await must([...npmCommand(), 'run', script], {
     cwd: join(scratch, 'workspace', name),
     env: { FORCE_COLOR: '0', NO_COLOR: '1', PERDURE_TEST_SERVER: '', NODE_OPTIONS: '' },
     quiet: true,
     timeoutMs: 90_000,
   });
+  return output;
+}
+
+async function coverProject(name) {
+  const output = await npmRun(name, 'coverage');
+  const row = COVERAGE_ROW.exec(output)?.[0];
+  if (row === undefined) throw new Error(`it does not say which lines of workflows.ts have run:\n${output}`);
+  return row.replace(/\s+/g, ' ');
+}
+
+async function testProject(name) {
+  const output = await npmRun(name, 'test');
   if (!PROJECTS[name].test(output)) throw new Error(`it has not run its two tests:\n${output}`);
   return '2 tests';
 }

@@ -1,4 +1,7 @@
 /** Apart from coverage.ts, so that a global setup loads no worker. */
 
-/** Set where tools do not set NODE_V8_COVERAGE; global-setup.ts does so for Jest. */
+/**
+ * Set where tools do not set NODE_V8_COVERAGE: to `1` for `__coverage__` (global-setup.ts does so for Jest), else to the
+ * folder that takes the counts (vitest-coverage.ts).
+ */
 export const COVERAGE_VARIABLE = 'PERDURE_WORKFLOW_COVERAGE';

@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     globalSetup: [createRequire(import.meta.url).resolve('@perdure/testing/global-setup')],
     testTimeout: 30_000,
+    // Vitest's v8 provider, with workflow code added.
+    coverage: { provider: 'custom', customProviderModule: '@perdure/testing/vitest-coverage' },
     hookTimeout: 30_000,
   },
 });
