@@ -19,8 +19,8 @@ export interface WorkflowHandle<T> {
   ): Promise<void>;
   /** Asks the workflow, for operations that answer at once. */
   query<Ret, Args extends any[] = []>(def: QueryDefinition<Ret, Args> | string, ...args: Args): Promise<Ret>;
-  /** Tells results apart at compile time. @internal */
-  readonly [resultType]?: T;
+  /** Compile time only: tells results apart, and these handles from the client's, which back no operation. @internal */
+  readonly [resultType]: T;
 }
 
 export function makeWorkflowHandle<T>(
@@ -30,7 +30,7 @@ export function makeWorkflowHandle<T>(
 ): WorkflowHandle<T> {
   const handle = () => handlerContext().client.workflow.getHandle(workflowId, runId);
   const ofThis = (execution: { workflowId?: string } | undefined) => execution?.workflowId === workflowId;
-  return {
+  const made: Omit<WorkflowHandle<T>, typeof resultType> = {
     workflowId,
     ...(runId !== undefined && { runId }),
     signal: (def, ...args) =>
@@ -56,4 +56,5 @@ export function makeWorkflowHandle<T>(
         () => handle().query(def as QueryDefinition<any, any[]>, ...args),
       ),
   };
+  return made as WorkflowHandle<T>;
 }
