@@ -1,7 +1,8 @@
 /** Nexus operations from end to end: caller workflow, server, handler, what backs it, and back. */
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { ApplicationFailure } from '@perdure/common';
+import { Client } from '@perdure/client';
+import { ApplicationFailure, type PayloadCodec } from '@perdure/common';
 import {
   getClient,
   operationInfo,
@@ -256,7 +257,7 @@ describe('an operation of any kind', () => {
   });
 });
 
-describe('a worker that stops', () => {
+describe('a worker with Nexus services', () => {
   const endpointOf = async (taskQueue: string) => {
     const name = `endpoint-${randomUUID()}`;
     await h.client.connection.operatorService.createNexusEndpoint({
@@ -274,7 +275,7 @@ describe('a worker that stops', () => {
       },
     });
 
-  it('aborts its handlers, and another worker answers', async () => {
+  it('aborts its handlers when it stops, and another worker answers', async () => {
     const reasons: unknown[] = [];
     const waiting = answering(
       (ctx) =>
@@ -303,6 +304,42 @@ describe('a worker that stops', () => {
     expect(await second.runUntil(caller)).toBe('second x');
   });
 
+  it('has called interceptors, and codecs for payloads', async () => {
+    const calls: string[] = [];
+    const codec: PayloadCodec = {
+      encode: async (payloads) => payloads.map((p) => ({ ...p, data: p.data?.map((byte) => byte ^ 1) })),
+      decode: async (payloads) => payloads.map((p) => ({ ...p, data: p.data?.map((byte) => byte ^ 1) })),
+    };
+    const options = { workflowsPath, dataConverter: { payloadCodecs: [codec] } };
+    const intercepted = await h.worker({
+      ...options,
+      nexusServices: [answering(async (_, input) => `${input}!`)],
+      interceptors: {
+        nexus: [
+          (ctx) => ({
+            inbound: {
+              startOperation: async (input, next) => {
+                calls.push(`${ctx.service}.${ctx.operation} ${input.input}`);
+                return next(input);
+              },
+            },
+          }),
+        ],
+      },
+    });
+    const name = await endpointOf(intercepted.options.taskQueue);
+    const client = new Client({ connection: h.client.connection, dataConverter: options.dataConverter });
+    const result = await intercepted.runUntil(() =>
+      client.workflow.execute<typeof workflows.callsSync>('callsSync', {
+        taskQueue: intercepted.options.taskQueue,
+        workflowId: `wf-${randomUUID()}`,
+        args: [name, 'secret'],
+      }),
+    );
+    expect(result).toBe('secret!');
+    expect(calls).toEqual(['tested.sync secret']);
+  });
+
   it('lets handlers end within the grace time', async () => {
     let called = false;
     const slow = answering(async (ctx, input) => {
@@ -320,7 +357,7 @@ describe('a worker that stops', () => {
     expect(await caller).toBe('x false');
   });
 
-  it('by force answers for handlers that do not end', async () => {
+  it('that is stopped by force answers for handlers that do not end', async () => {
     let called = 0;
     const stuck = answering(() => {
       called++;
