@@ -85,21 +85,16 @@ describe('a pool', () => {
     ]);
   });
 
-  it('survives rejections that nobody handles, and names the run', async () => {
+  it('fails the task of a run whose rejection nobody handles, and no other', async () => {
     const { start, warnings } = await poolOf({
       lost: 'Promise.reject(new Error("nobody cares")); await wf.sleep(1);',
       fine: 'return 1;',
     });
-    const [, fine] = await Promise.all([start('lost', 'a'), start('fine', 'b')]);
+    const [lost, fine] = await Promise.all([start('lost', 'a'), start('fine', 'b')]);
     expect(fine.value).toBe(1);
-    expect(warnings).toMatchObject([
-      {
-        code: 'UNHANDLED_REJECTION',
-        runId: 'a',
-        workflowType: 'lost',
-        message: expect.stringContaining('nobody cares'),
-      },
-    ]);
+    expect(lost.taskFailed).toContain('Unhandled Promise rejection: ');
+    expect(lost.taskFailed).toContain('nobody cares');
+    expect(warnings).toEqual([]);
   });
 
   it.each([
@@ -113,10 +108,11 @@ describe('a pool', () => {
     ['without a reason', 'Promise.reject();'],
   ])('survives rejected promises %s', async (_name, code) => {
     const { start, warnings, lost } = await poolOf({ bad: `${code} await wf.sleep(1);`, fine: 'return 1;' });
-    await Promise.all([start('bad', 'a'), start('fine', 'b')]);
+    const [bad] = await Promise.all([start('bad', 'a'), start('fine', 'b')]);
     expect((await start('fine', 'c')).value).toBe(1);
     expect(lost).toEqual([]);
-    expect(warnings).toMatchObject([{ code: 'UNHANDLED_REJECTION', runId: 'a' }]);
+    expect(bad.taskFailed).toContain('Unhandled Promise rejection');
+    expect(warnings).toEqual([]);
   });
 
   it('runs on the calling thread when asked to, with the same results', async () => {

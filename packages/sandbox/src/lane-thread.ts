@@ -38,7 +38,7 @@ async function main(start: LaneStart): Promise<void> {
       throw reason; // ours: a mistake of the lane itself ends it, and the pool replaces it
     });
     process.on('rejectionHandled', () => {});
-    lane.onActivationDone = flushRejections === undefined ? undefined : () => flushRejections.call(process);
+    lane.flushRejections = flushRejections === undefined ? undefined : () => flushRejections.call(process);
     const coverage = start.coverage ? new CoverageProbe() : undefined;
     hardenHostRealm(); // G1
     lane.attach(laneTransport.open(start.lane, (batch) => lane.handleBatch(batch), start.transportData));

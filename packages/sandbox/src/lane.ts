@@ -94,8 +94,10 @@ export class Lane {
   /** The run whose activation was handled last, for whatever surfaces right after it. */
   #current: { worker: number; runId: string; workflowType: string } | undefined;
   readonly #warnedRuns = new Set<string>();
-  /** Called after each activation, before the next begins. */
-  onActivationDone: (() => void) | undefined;
+  /** Has rejections reported that nothing handles: when an activation has drained, and before the next begins. */
+  flushRejections: (() => void) | undefined;
+  /** Holds the run whose activation has drained and is not finished yet. */
+  #drained: RuntimeApi | undefined;
 
   constructor(
     readonly number: number,
@@ -189,6 +191,10 @@ export class Lane {
    */
   handleRejection(reason: unknown, promise: object, certain = false): boolean {
     if (!certain && !this.#owns(promise)) return false;
+    if (this.#drained !== undefined) {
+      this.#drained.unhandledRejection(reason);
+      return true;
+    }
     const run = this.#current;
     const key = run === undefined ? '' : `${run.worker}/${run.runId}`;
     if (this.#warnedRuns.has(key)) return true;
@@ -286,7 +292,7 @@ export class Lane {
     try {
       return this.#drive(realm, realm.api, number, runId, activation);
     } finally {
-      this.onActivationDone?.();
+      this.flushRejections?.();
       this.board.end();
     }
   }
@@ -312,8 +318,14 @@ export class Lane {
       api.begin(worker, realm.bytesFrom(activation));
       realm.drain();
       while (api.step()) realm.drain();
+      if (this.flushRejections !== undefined) {
+        this.#drained = api;
+        this.flushRejections();
+        this.#drained = undefined;
+      }
       completion = api.finish();
     } catch (error) {
+      this.#drained = undefined;
       const message = `the activation could not be finished: ${describe(error)}`;
       this.events.onWarning({ code: 'ACTIVATION_ABORTED', message, lane: this.number, ...this.#current });
       try {

@@ -3,7 +3,8 @@
  *
  * Q1  Predicates are asked in the order in which they began to wait, again and again until none unblocks; when,
  *     activation.ts says.
- * Q2  A predicate that throws rejects its own promise only.
+ * Q2  A predicate that throws when it is first asked rejects its promise; later there is no caller to tell, and the
+ *     workflow task fails.
  * Q3  With a timeout the timer is started whether or not the predicate holds, and cancelled once it does:
  *     histories have it so.
  */
@@ -88,12 +89,8 @@ export function unblockConditions(run: Run): number {
 }
 
 function settled(blocked: BlockedCondition): boolean {
-  try {
-    if (!blocked.fn()) return false;
-    blocked.resolve(undefined);
-  } catch (error) {
-    blocked.reject(error); // Q2
-  }
+  if (!blocked.fn()) return false; // Q2: what it throws ends the activation
+  blocked.resolve(undefined);
   blocked.scope.unlisten(blocked);
   return true;
 }

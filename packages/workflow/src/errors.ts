@@ -52,6 +52,18 @@ export class ActivationError extends WorkflowError {
 }
 
 /** A value that leaves the workflow could not be turned into a payload. */
+/** A promise of workflow code was rejected and nothing handled it by the end of the activation. */
+export class UnhandledRejectionError extends WorkflowError {
+  override readonly code = 'WORKFLOW_UNHANDLED_REJECTION';
+
+  constructor(reason: unknown) {
+    super(`Unhandled Promise rejection: ${describeError(reason)}`, {
+      hint: 'await the promise, or give it a catch(), before the workflow waits for something else',
+      cause: reason,
+    });
+  }
+}
+
 export class UnserializableValueError extends WorkflowError {
   override readonly code = 'WORKFLOW_VALUE_NOT_SERIALIZABLE';
 

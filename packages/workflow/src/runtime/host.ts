@@ -72,6 +72,11 @@ export interface RuntimeApi {
   begin(worker: number, activation: Uint8Array): void;
   /** After a drain: applies what is left, re-checks conditions. @returns true while another drain is needed */
   step(): boolean;
+  /**
+   * After the last drain, before `finish`: a promise of the run was rejected and nothing handles it. Fails the task.
+   * A host that cannot tell leaves it out.
+   */
+  unhandledRejection(reason: unknown): void;
   /** @returns the encoded WorkflowActivationCompletion, in memory that the next begin may reuse */
   finish(): Uint8Array;
   /** Drops the current activation after a host-side error and makes a failed completion of it. */

@@ -13,7 +13,7 @@ import {
   WorkflowActivationCompletion,
 } from '@perdure/proto/temporal/sdk/core/workflow_completion/workflow_completion';
 import { setHost } from '../async-context';
-import { ActivationError, describeError } from '../errors';
+import { ActivationError, describeError, UnhandledRejectionError } from '../errors';
 import { anyImplements, type ConcludeActivationInput, type DisposeInput, intercept } from '../interceptors';
 import { rejectBufferedUpdates } from '../updates';
 import { ActivationProgress, prepareRun } from './activation';
@@ -214,6 +214,10 @@ export function createRuntime(host: RuntimeHost, modules: Readonly<Record<string
         run?.failTask(error);
         return false;
       }
+    },
+
+    unhandledRejection(reason) {
+      underway.run?.failTask(new UnhandledRejectionError(reason));
     },
 
     finish() {
