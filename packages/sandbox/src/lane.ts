@@ -10,10 +10,10 @@
  */
 import type { Script } from 'node:vm';
 import { LaneBatch, LaneCompletions } from '@perdure/proto/perdure/core/v1/exchange';
-import { WorkflowActivationCompletion } from '@perdure/proto/temporal/sdk/core/workflow_completion/workflow_completion';
 import type { RuntimeApi, SinkCallRecord, WorkerRegistration } from '@perdure/workflow/runtime';
 import { type ActivityBoard, idleBoard } from './activity-board';
 import { type BundleSource, bundleFileName, compileBundle } from './bundle-script';
+import { completionMessage } from './completion-message';
 import { type InitialFacts, initialFacts } from './initial-facts';
 import { type PressureValve, watchHeap } from './memory-pressure';
 import { Realm } from './realm';
@@ -354,16 +354,18 @@ export class Lane {
 
 /** A completion that fails the task, for when no runtime can make one. */
 function failure(runId: string, message: string): Uint8Array {
-  return WorkflowActivationCompletion.encode({
-    runId,
-    failed: {
-      failure: {
-        message,
-        source: 'perdure',
-        applicationFailureInfo: { type: 'SandboxError', nonRetryable: false },
+  return completionMessage()
+    .encode({
+      runId,
+      failed: {
+        failure: {
+          message,
+          source: 'perdure',
+          applicationFailureInfo: { type: 'SandboxError', nonRetryable: false },
+        },
       },
-    },
-  }).finish();
+    })
+    .finish();
 }
 
 /** Text of a thrown value that may be anything at all. */

@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { type Context, constants, createContext, Script } from 'node:vm';
 import type { WorkflowBundle } from '@perdure/common/bundle';
 import type { RuntimeApi } from '@perdure/workflow/runtime';
+import { compileCached } from './code-cache';
 import { POLICY } from './policy';
 import type { Booted, BootHost, BootOptions, RealmParts } from './realm-parts';
 import type { PositionMapper } from './source-positions';
@@ -54,9 +55,12 @@ export function realmScript(name: string): Script {
 }
 function runtimeScript(source: string | undefined): Script {
   if (source !== undefined) return new Script(source, { filename: 'perdure:runtime' });
-  return compile('perdure:runtime', () =>
-    readFileSync(require.resolve('@perdure/workflow/lib/realm.js'), 'utf8'),
-  );
+  let script = compiled.get('perdure:runtime');
+  if (script === undefined) {
+    script = compileCached(require.resolve('@perdure/workflow/lib/realm.js'), 'perdure:runtime');
+    compiled.set('perdure:runtime', script);
+  }
+  return script;
 }
 
 const encoder = new TextEncoder();

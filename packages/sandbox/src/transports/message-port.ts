@@ -8,7 +8,7 @@
  */
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { LaneBatch, LaneCompletions, type LaneItem } from '@perdure/proto/perdure/core/v1/exchange';
-import { WorkflowActivationCompletion } from '@perdure/proto/temporal/sdk/core/workflow_completion/workflow_completion';
+import { completionMessage } from '../completion-message';
 import { LaneLostError, PoolClosedError } from '../errors';
 import type { LaneLostReport, LanePoolOptions, TransportData } from '../lane-pool';
 import type { FromLanePort } from './message-port-lane';
@@ -173,7 +173,7 @@ export class MessagePortHost {
   #complete(lane: HostLane, bytes: Uint8Array): void {
     for (const { worker = 0, completion } of LaneCompletions.decode(bytes).items ?? []) {
       if (completion === undefined) continue;
-      const { runId = '' } = WorkflowActivationCompletion.decode(completion);
+      const { runId = '' } = completionMessage().decode(completion);
       const key = keyOf(worker, runId);
       const pending = lane.runs.get(key);
       if (pending === undefined) continue;
