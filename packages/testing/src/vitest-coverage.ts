@@ -37,7 +37,8 @@ async function inner(): Promise<ProviderModule> {
   return ((await import(pathToFileURL(fromProject).href)) as { default: ProviderModule }).default;
 }
 
-async function getProvider(): Promise<Provider> {
+/** The user's provider, whose map also gets the workflows' counts. */
+export async function getProvider(): Promise<Provider> {
   const folder = await mkdtemp(join(tmpdir(), 'perdure-vitest-coverage-'));
   process.env[COVERAGE_VARIABLE] = folder; // test files run in processes that inherit it
   process.once('exit', () =>
@@ -60,11 +61,14 @@ async function getProvider(): Promise<Provider> {
   return provider;
 }
 
-const providerModule: ProviderModule = {
-  startCoverage: async (options) => await (await inner()).startCoverage(options),
-  takeCoverage: async (options) => await (await inner()).takeCoverage(options),
-  stopCoverage: async (options) => await (await inner()).stopCoverage(options),
-  getProvider,
-};
+export async function startCoverage(options: unknown): Promise<unknown> {
+  return await (await inner()).startCoverage(options);
+}
 
-export = providerModule;
+export async function takeCoverage(options: unknown): Promise<unknown> {
+  return await (await inner()).takeCoverage(options);
+}
+
+export async function stopCoverage(options: unknown): Promise<unknown> {
+  return await (await inner()).stopCoverage(options);
+}
