@@ -133,6 +133,7 @@ function applyPlugins(options: ConnectionOptions): ConnectionOptions {
 
 /** @throws {ValueError} naming every option that is wrong */
 export function resolveConnectionOptions(given: ConnectionOptions = {}): ResolvedConnectionOptions {
+  const configured = applyPlugins(given);
   const {
     address = LOCAL_TARGET,
     apiKey,
@@ -144,7 +145,7 @@ export function resolveConnectionOptions(given: ConnectionOptions = {}): Resolve
     metadata = {},
     connectTimeout = '10s',
     plugins = [],
-  } = applyPlugins(given);
+  } = configured;
   const problems: string[] = [];
   const collect = <T>(fn: () => T, fallback: T): T => {
     try {
@@ -156,7 +157,7 @@ export function resolveConnectionOptions(given: ConnectionOptions = {}): Resolve
   };
   const target = collect(() => normalizeAddress(address), LOCAL_TARGET);
   const connectTimeoutMs = collect(() => durationToMs(connectTimeout, 'connectTimeout'), 0);
-  if (credentials !== undefined && given.tls) problems.push('credentials and tls exclude each other');
+  if (credentials !== undefined && configured.tls) problems.push('credentials and tls exclude each other');
   if (apiKey !== undefined && Object.keys(metadata).some((name) => name.toLowerCase() === 'authorization')) {
     problems.push('apiKey and an Authorization header in metadata exclude each other');
   }

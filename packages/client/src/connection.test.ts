@@ -374,6 +374,13 @@ describe('Connection.connect', () => {
     });
     const { options } = resolveConnectionOptions({ plugins: [plugin('a'), plugin('b')], address: 'h' });
     expect(options).toMatchObject({ address: 'h:7233', metadata: { a: 'x', b: 'x' } });
+    const secure = {
+      name: 'tls',
+      configureConnection: (given: ConnectionOptions) => ({ ...given, tls: true }),
+    };
+    expect(() => resolveConnectionOptions({ credentials: options.credentials, plugins: [secure] })).toThrow(
+      /credentials and tls/,
+    );
   });
 });
 
