@@ -8,31 +8,57 @@
 //! Y2  Every history that was taken in ends in exactly one ReplayResult.
 //! Y3  The end of the feed is told to the core only when it has let go of the last history: it would stop at once,
 //!     with a history half way in.
+//! Y4  Waking a thread costs more than replaying a short history. So whoever feeds is asked to wait only when a lot
+//!     is waiting, and told to go on when half of it has gone; results are told in batches while more is waiting.
 
 use crate::error::{HubError, decode};
 use crate::proto::{ReplayHistory, ReplayResult};
 use futures_util::stream::{self, Stream};
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use temporalio_common::protos::temporal::api::enums::v1::EventType;
 use temporalio_common::protos::temporal::api::history::v1::{History, history_event::Attributes};
 use temporalio_sdk_core::replay::HistoryForReplay;
-use tokio::sync::{Mutex as AsyncMutex, Notify, mpsc};
+use tokio::sync::Notify;
 
-/// Histories that may wait in the hub; then feeding waits.
-const WAITING: usize = 16;
+/// Histories that may wait in the hub, and their bytes; then feeding waits until half of both has gone (Y4).
+const WAITING: usize = 64;
+const WAITING_BYTES: usize = 8 << 20;
+/// Results that may wait for a wake-up of the main thread (Y4).
+const UNTOLD: usize = 16;
 
 pub(crate) struct Replay {
-    sender: Mutex<Option<mpsc::Sender<Fed>>>,
-    receiver: AsyncMutex<mpsc::Receiver<Fed>>,
+    waiting: Mutex<Waiting>,
+    came: Notify,
+    room: Notify,
     running: Mutex<HashMap<String, Running>>,
     left: Notify,
     next: AtomicU64,
+    untold: AtomicUsize,
+}
+
+/// Histories that no core has taken yet.
+#[derive(Default)]
+struct Waiting {
+    histories: VecDeque<Fed>,
+    bytes: usize,
+    ended: bool,
+}
+
+impl Waiting {
+    fn is_full(&self) -> bool {
+        self.histories.len() >= WAITING || self.bytes >= WAITING_BYTES
+    }
+
+    fn has_room(&self) -> bool {
+        self.ended || (self.histories.len() <= WAITING / 2 && self.bytes <= WAITING_BYTES / 2)
+    }
 }
 
 struct Fed {
     number: u64,
+    bytes: usize,
     run_id: String,
     workflow_id: String,
     history: History,
@@ -49,25 +75,80 @@ struct Running {
 
 impl Replay {
     pub(crate) fn new() -> Arc<Self> {
-        let (sender, receiver) = mpsc::channel(WAITING);
         Arc::new(Self {
-            sender: Mutex::new(Some(sender)),
-            receiver: AsyncMutex::new(receiver),
+            waiting: Mutex::default(),
+            came: Notify::new(),
+            room: Notify::new(),
             running: Mutex::default(),
             left: Notify::new(),
             next: AtomicU64::new(0),
+            untold: AtomicUsize::new(0),
         })
     }
 
-    /// Resolves when the hub can take the next one. `bytes`: an encoded perdure.core.v1.ReplayHistory.
-    pub(crate) async fn feed(&self, bytes: &[u8]) -> Result<(), HubError> {
+    /// Takes a history in; returns whether the next one may follow at once, or has to wait for [`Replay::room`].
+    /// `bytes`: an encoded perdure.core.v1.ReplayHistory.
+    pub(crate) fn feed(&self, bytes: &[u8]) -> Result<bool, HubError> {
         let fed = self.check(bytes)?;
-        let sender = self.sender().clone().ok_or(HubError::ReplayEnded)?;
-        sender.send(fed).await.map_err(|_| HubError::ReplayEnded)
+        let mut waiting = self.waiting();
+        if waiting.ended {
+            return Err(HubError::ReplayEnded);
+        }
+        waiting.bytes += fed.bytes;
+        waiting.histories.push_back(fed);
+        let more = !waiting.is_full();
+        drop(waiting);
+        self.came.notify_one();
+        Ok(more)
+    }
+
+    /// Resolves when more can be taken in, or never will.
+    pub(crate) async fn room(&self) {
+        loop {
+            let room = self.room.notified();
+            if self.waiting().has_room() {
+                return;
+            }
+            room.await;
+        }
     }
 
     pub(crate) fn end(&self) {
-        self.sender().take();
+        self.waiting().ended = true;
+        self.came.notify_waiters();
+        self.room.notify_waiters();
+    }
+
+    /// Whether a result has to be told now, or may wait for others (Y4).
+    pub(crate) fn tells_now(&self) -> bool {
+        let none_waits = self.waiting().histories.is_empty();
+        let untold = self.untold.fetch_add(1, Ordering::Relaxed) + 1;
+        let now = none_waits || untold >= UNTOLD;
+        if now {
+            self.untold.store(0, Ordering::Relaxed);
+        }
+        now
+    }
+
+    /// The next history; none once the feed has ended.
+    async fn take(&self) -> Option<Fed> {
+        loop {
+            let came = self.came.notified();
+            {
+                let mut waiting = self.waiting();
+                if let Some(fed) = waiting.histories.pop_front() {
+                    waiting.bytes -= fed.bytes;
+                    if waiting.has_room() {
+                        self.room.notify_waiters();
+                    }
+                    return Some(fed);
+                }
+                if waiting.ended {
+                    return None;
+                }
+            }
+            came.await;
+        }
     }
 
     /// The histories of one core worker.
@@ -77,9 +158,7 @@ impl Replay {
     ) -> impl Stream<Item = HistoryForReplay> + Send + 'static {
         stream::unfold(self.clone(), move |replay| async move {
             let fed = {
-                let mut receiver = replay.receiver.lock().await;
-                let Some(fed) = receiver.recv().await else {
-                    drop(receiver);
+                let Some(fed) = replay.take().await else {
                     replay.empty(shard).await;
                     return None;
                 };
@@ -200,16 +279,19 @@ impl Replay {
         if started.original_execution_run_id.is_empty() {
             started.original_execution_run_id = format!("history-{number}");
         }
+        // The core would panic without one; its name plays no part in a replay.
+        started.task_queue.get_or_insert_default();
         Ok(Fed {
             number,
+            bytes: bytes.len(),
             run_id: started.original_execution_run_id.clone(),
             workflow_id: given.workflow_id,
             history,
         })
     }
 
-    fn sender(&self) -> MutexGuard<'_, Option<mpsc::Sender<Fed>>> {
-        self.sender.lock().expect("no panic holds this lock")
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().expect("no panic holds this lock")
     }
 
     fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {

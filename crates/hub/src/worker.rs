@@ -23,6 +23,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::time::Duration;
 use temporalio_common::protos::coresdk::nexus::NexusTaskCompletion;
 use temporalio_common::protos::coresdk::workflow_activation::{
     WorkflowActivation, remove_from_cache::EvictionReason, workflow_activation_job::Variant,
@@ -43,6 +44,8 @@ use tokio::sync::Notify;
 const FAILURE_SOURCE: &str = "Perdure";
 /// A poller that fails this often in a row has nothing more to give.
 const FUTILE_POLLS: usize = 8;
+/// Results of replays wait at most this long for others to be told with.
+const RESULT_LINGER: Duration = Duration::from_millis(10);
 
 pub struct Worker {
     number: WorkerId,
@@ -53,6 +56,8 @@ pub struct Worker {
     tasks: Arc<Outbox>,
     codec: Option<CodecStage>,
     replay: Option<Arc<Replay>>,
+    /// Whether a timer runs that tells of results (replay only).
+    lingering: Arc<AtomicBool>,
     connection: Mutex<Option<Arc<Connection>>>,
     /// Empty until the connection stands; several only for replay.
     cores: RwLock<Vec<Arc<CoreWorker>>>,
@@ -155,6 +160,7 @@ impl Worker {
             options,
             tasks,
             replay,
+            lingering: Arc::default(),
             connection: Mutex::new(None),
             cores: RwLock::default(),
             started: AtomicBool::new(false),
@@ -289,10 +295,18 @@ impl Worker {
         Ok(())
     }
 
+    /// Takes a history in; returns whether the next one may follow at once, or has to wait for [`Worker::feed_room`].
     /// `bytes`: an encoded perdure.core.v1.ReplayHistory.
-    pub async fn feed(&self, bytes: &[u8]) -> Result<(), HubError> {
+    pub fn feed(&self, bytes: &[u8]) -> Result<bool, HubError> {
         let replay = self.replay.as_ref().ok_or(HubError::ReplayEnded)?;
-        replay.feed(bytes).await
+        replay.feed(bytes)
+    }
+
+    /// Resolves when the next history may follow.
+    pub async fn feed_room(&self) {
+        if let Some(replay) = &self.replay {
+            replay.room().await;
+        }
     }
 
     /// No more histories.
@@ -514,7 +528,7 @@ impl Worker {
         match &self.replay {
             Some(replay) => {
                 if let Some(result) = replay.result(run_id, reason, message) {
-                    self.event(worker_event::Kind::ReplayResult(result));
+                    self.replayed(result, replay.tells_now());
                 }
             }
             None if is_everyday(reason) => {}
@@ -547,6 +561,24 @@ impl Worker {
 
     fn event(&self, kind: worker_event::Kind) {
         self.task(task_item::Kind::Event(WorkerEvent { kind: Some(kind) }));
+    }
+
+    /// `now`: otherwise it goes with a later one, or after `RESULT_LINGER`.
+    fn replayed(&self, result: proto::ReplayResult, now: bool) {
+        let kind = Some(worker_event::Kind::ReplayResult(result));
+        let kind = Some(task_item::Kind::Event(WorkerEvent { kind }));
+        if self.tasks.append(&element(&TaskItem { kind }), now) {
+            self.tasks.wake();
+        }
+        if now || self.lingering.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (tasks, lingering) = (self.tasks.clone(), self.lingering.clone());
+        self.runtime.tokio().spawn(async move {
+            tokio::time::sleep(RESULT_LINGER).await;
+            lingering.store(false, Ordering::Release);
+            tasks.wake_if_pending();
+        });
     }
 
     fn drained(&self, poller: &str) {

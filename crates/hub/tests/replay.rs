@@ -257,11 +257,9 @@ impl Setting {
                 workflow_id: format!("workflow-{run_id}"),
                 history: history(run_id).encode_to_vec(),
             };
-            let feeding = self
-                .worker
-                .feed(&fed.encode_to_vec())
-                .await_on(&self.runtime);
-            feeding.unwrap();
+            if !self.worker.feed(&fed.encode_to_vec()).unwrap() {
+                self.worker.feed_room().await_on(&self.runtime);
+            }
         }
         self.worker.end_feed();
     }

@@ -77,6 +77,20 @@ where
     Ok(promise.upcast())
 }
 
+/// A promise that has its outcome already: no thread has to be woken for it.
+pub fn settled<'cx>(cx: &mut FunctionContext<'cx>, outcome: Result<(), HubError>) -> Given<'cx> {
+    let (deferred, promise) = cx.promise();
+    let failure = outcome.err();
+    let thrown = failure.map(|error| cx.try_catch(|cx| throw::<_, ()>(cx, &error)));
+    if let Some(Err(error)) = thrown {
+        deferred.reject(cx, error);
+    } else {
+        let nothing = cx.undefined();
+        deferred.resolve(cx, nothing);
+    }
+    Ok(promise.upcast())
+}
+
 /// For promises of nothing.
 pub fn nothing<'a>(cx: &mut Cx<'a>, (): ()) -> JsResult<'a, JsValue> {
     Ok(cx.undefined().upcast())
@@ -126,11 +140,13 @@ fn argument<'cx, V: Value>(
 ) -> Result<Handle<'cx, V>, Fail> {
     cx.argument_opt(index)
         .and_then(|value| value.downcast::<V, _>(cx).ok())
-        .ok_or_else(|| {
-            Fail::Hub(HubError::OptionsInvalid {
-                what: format!("argument {index} of this native function is not {takes}"),
-            })
-        })
+        .ok_or_else(|| refused(index, takes))
+}
+
+fn refused(index: usize, takes: &str) -> Fail {
+    Fail::Hub(HubError::OptionsInvalid {
+        what: format!("argument {index} of this native function is not {takes}"),
+    })
 }
 
 pub fn bytes(cx: &mut FunctionContext<'_>, index: usize) -> Result<Vec<u8>, Fail> {
@@ -139,24 +155,25 @@ pub fn bytes(cx: &mut FunctionContext<'_>, index: usize) -> Result<Vec<u8>, Fail
 }
 
 pub fn number(cx: &mut FunctionContext<'_>, index: usize) -> Result<u32, Fail> {
-    let number: Handle<JsNumber> = argument(cx, index, "a number")?;
-    Ok(number.value(cx) as u32)
+    const TAKES: &str = "a whole number below 2 ** 32";
+    let number: Handle<JsNumber> = argument(cx, index, TAKES)?;
+    whole(number.value(cx)).ok_or_else(|| refused(index, TAKES))
 }
 
 pub fn numbers(cx: &mut FunctionContext<'_>, index: usize) -> Result<Vec<u32>, Fail> {
-    let array: Handle<JsArray> = argument(cx, index, "an array of numbers")?;
+    const TAKES: &str = "an array of whole numbers below 2 ** 32";
+    let array: Handle<JsArray> = argument(cx, index, TAKES)?;
     let mut numbers = Vec::new();
     for item in array.to_vec(cx)? {
-        let number = item
-            .downcast::<JsNumber, _>(cx)
-            .map_err(|_| HubError::OptionsInvalid {
-                what: format!(
-                    "argument {index} of this native function is not an array of numbers"
-                ),
-            })?;
-        numbers.push(number.value(cx) as u32);
+        let number = item.downcast::<JsNumber, _>(cx).ok();
+        let number = number.and_then(|number| whole(number.value(cx)));
+        numbers.push(number.ok_or_else(|| refused(index, TAKES))?);
     }
     Ok(numbers)
+}
+
+fn whole(number: f64) -> Option<u32> {
+    Some(number as u32).filter(|whole| f64::from(*whole) == number)
 }
 
 pub fn function<'cx>(

@@ -7,7 +7,8 @@ mod convert;
 mod listener;
 
 use convert::{
-    Fail, Given, bytes, export, function, handle, nothing, number, numbers, promise, undefined,
+    Fail, Given, bytes, export, function, handle, nothing, number, numbers, promise, settled,
+    undefined,
 };
 use listener::Hold;
 use neon::prelude::*;
@@ -204,16 +205,32 @@ fn worker_cached_runs<'cx>(cx: &mut FunctionContext<'cx>) -> Given<'cx> {
     Ok(cx.number(runs as f64).upcast())
 }
 
+/// Longer histories are decoded on another thread (A2).
+const DECODED_HERE: usize = 64 << 10;
+
 fn replay_feed<'cx>(cx: &mut FunctionContext<'cx>) -> Given<'cx> {
     let worker = worker(cx, 0)?;
     let history = bytes(cx, 1)?;
     let runtime = worker.runtime().clone();
-    promise(
-        cx,
-        &runtime,
-        async move { worker.feed(&history).await },
-        nothing,
-    )
+    if history.len() > DECODED_HERE {
+        let feeding = async move {
+            if !worker.feed(&history)? {
+                worker.feed_room().await;
+            }
+            Ok(())
+        };
+        return promise(cx, &runtime, feeding, nothing);
+    }
+    match worker.feed(&history) {
+        Ok(false) => {
+            let waiting = async move {
+                worker.feed_room().await;
+                Ok(())
+            };
+            promise(cx, &runtime, waiting, nothing)
+        }
+        outcome => settled(cx, outcome.map(drop)),
+    }
 }
 
 fn replay_end<'cx>(cx: &mut FunctionContext<'cx>) -> Given<'cx> {

@@ -2,7 +2,7 @@
  * Replays histories against workflow code, without a server.
  *
  * Y1  Each history ends in exactly one result; one that cannot be replayed does not end the others.
- * Y2  Histories are replayed side by side, one a lane.
+ * Y2  Histories are replayed side by side, a few for each lane: while the core prepares one, the lane has others.
  */
 import type { HistoryAndWorkflowId } from '@perdure/common';
 import type { WorkerHandle } from '@perdure/core';
@@ -27,6 +27,9 @@ import { Runtime } from './runtime';
 import type { CompiledWorkerOptions, ReplayWorkerOptions } from './worker-options';
 import { compileReplayWorkerOptions, defaultLaneCount } from './worker-options';
 import type { CommandListener, HostedWorker, LoadedBundle } from './workflow-host';
+
+/** Y2 More gain nothing, and each takes a thread of the core that mostly waits. */
+const HISTORIES_PER_LANE = 4;
 
 /** Histories to replay. */
 export type ReplayHistoriesIterable = AsyncIterable<HistoryAndWorkflowId> | Iterable<HistoryAndWorkflowId>;
@@ -55,7 +58,7 @@ export async function* runReplayHistories(
   options: ReplayWorkerOptions,
   histories: ReplayHistoriesIterable,
 ): AsyncIterableIterator<ReplayResult> {
-  const replayer = await Replayer.start(options);
+  const replayer = await Replayer.start(options, Array.isArray(histories) ? histories.length : undefined);
   try {
     yield* replayer.replay(histories);
   } finally {
@@ -72,7 +75,8 @@ interface Outstanding {
 }
 
 class Replayer {
-  static async start(options: ReplayWorkerOptions): Promise<Replayer> {
+  /** @param count  how many histories will come, if that is known */
+  static async start(options: ReplayWorkerOptions, count = Number.POSITIVE_INFINITY): Promise<Replayer> {
     const runtime = Runtime.instance();
     let configured = options;
     for (const plugin of options?.plugins ?? []) {
@@ -82,7 +86,7 @@ class Replayer {
     runtime.workflows.prepare(compiled);
     const bundle = await loadBundle(compiled, runtime.logger);
     if (bundle === undefined) throw new ReplayError('no plugin has set workflowsPath or workflowBundle');
-    return Replayer.#opened(new Replayer(runtime, compiled, bundle));
+    return Replayer.#opened(new Replayer(runtime, compiled, bundle, count));
   }
 
   static async #opened(replayer: Replayer): Promise<Replayer> {
@@ -111,6 +115,7 @@ class Replayer {
     private readonly runtime: Runtime,
     private readonly options: CompiledWorkerOptions,
     private readonly bundle: LoadedBundle,
+    private readonly count: number,
     private readonly onCommand?: CommandListener,
   ) {
     this.#drained = new Promise((resolve) => {
@@ -130,7 +135,8 @@ class Replayer {
       buildId: bundle.buildId,
     });
     // Y2
-    message.replayConcurrency = options.workflowThreadPoolSize ?? defaultLaneCount();
+    const lanes = options.workflowThreadPoolSize ?? defaultLaneCount();
+    message.replayConcurrency = Math.max(1, Math.min(this.count, lanes * HISTORIES_PER_LANE));
     const handle = native.replayWorkerOpen(
       runtime.native,
       WorkerOptionsMessage.encode(message).finish(),
@@ -266,6 +272,7 @@ class Replayer {
         this.runtime,
         { ...this.options, workflowThreadPoolSize: undefined, sinks: {} },
         this.bundle,
+        1,
         (_, command) => {
           commands.push(command);
         },
