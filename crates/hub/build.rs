@@ -12,6 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         [
             "perdure/core/v1/options.proto",
             "perdure/core/v1/exchange.proto",
+            "perdure/core/v1/metrics.proto",
         ],
         [root],
     )?;

@@ -17,8 +17,22 @@ use temporalio_sdk_core::{
 };
 
 const EVERY_TYPE: &str = "*";
+/// Room for all of them is made at once: far more would end the process.
+const MAX_CACHED_WORKFLOWS: u32 = 10_000_000;
+/// Each takes a thread.
+const MAX_REPLAY_CONCURRENCY: u32 = 1024;
 
 pub(crate) fn worker_config(options: &proto::WorkerOptions) -> Result<WorkerConfig, HubError> {
+    at_most(
+        "maxCachedWorkflows",
+        options.max_cached_workflows,
+        MAX_CACHED_WORKFLOWS,
+    )?;
+    at_most(
+        "replayConcurrency",
+        options.replay_concurrency,
+        MAX_REPLAY_CONCURRENCY,
+    )?;
     let (every, by_type) = failure_errors(&options.workflow_failure_errors)?;
     WorkerConfig::builder()
         .namespace(options.namespace.clone())
@@ -62,6 +76,15 @@ pub(crate) fn worker_config(options: &proto::WorkerOptions) -> Result<WorkerConf
         .plugins(plugins(&options.plugins))
         .build()
         .map_err(|what| HubError::OptionsInvalid { what })
+}
+
+fn at_most(name: &str, value: u32, limit: u32) -> Result<(), HubError> {
+    if value <= limit {
+        return Ok(());
+    }
+    Err(HubError::OptionsInvalid {
+        what: format!("{name} is {value}, and takes at most {limit}"),
+    })
 }
 
 fn positive(value: f64) -> Option<f64> {

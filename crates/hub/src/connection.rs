@@ -158,7 +158,7 @@ fn core_options(
         .headers(options.headers.clone())
         .binary_headers(options.binary_headers.clone())
         .maybe_api_key(text(&options.api_key))
-        .maybe_tls_options(options.tls.as_ref().map(tls))
+        .maybe_tls_options(options.tls.as_ref().map(tls).transpose()?)
         .maybe_connect_timeout(millis(options.connect_timeout_ms))
         .keep_alive(options.keep_alive.as_ref().map(|alive| {
             ClientKeepAliveOptions::builder()
@@ -189,10 +189,16 @@ fn core_options(
         .build())
 }
 
-fn tls(options: &proto::TlsOptions) -> TlsOptions {
+fn tls(options: &proto::TlsOptions) -> Result<TlsOptions, HubError> {
     let bytes = |bytes: &[u8]| Some(bytes.to_vec()).filter(|bytes| !bytes.is_empty());
+    if options.client_cert.is_empty() != options.client_private_key.is_empty() {
+        return Err(HubError::OptionsInvalid {
+            what: "a client certificate and its private key are given together or not at all"
+                .into(),
+        });
+    }
     let pair = bytes(&options.client_cert).zip(bytes(&options.client_private_key));
-    TlsOptions::builder()
+    Ok(TlsOptions::builder()
         .maybe_server_root_ca_cert(bytes(&options.server_root_ca_cert))
         .maybe_domain(Some(options.domain.clone()).filter(|domain| !domain.is_empty()))
         .maybe_client_tls_options(pair.map(|(cert, key)| {
@@ -201,7 +207,7 @@ fn tls(options: &proto::TlsOptions) -> TlsOptions {
                 .client_private_key(key)
                 .build()
         }))
-        .build()
+        .build())
 }
 
 pub(crate) fn millis(value: u64) -> Option<Duration> {

@@ -9,6 +9,7 @@ mod connection;
 mod error;
 mod hub;
 mod in_place;
+mod metrics;
 mod outbox;
 pub mod proto;
 mod replay;

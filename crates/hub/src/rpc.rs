@@ -7,12 +7,13 @@ use crate::error::{HubError, MetadataValue, RpcFailure, decode};
 use crate::proto::RpcCall;
 use futures_util::future::BoxFuture;
 use prost::Message;
+use std::time::Instant;
 use temporalio_client::RetryOptions;
 use temporalio_client::request_extensions::RetryConfigForCall;
 use temporalio_client::tonic::metadata::{
     AsciiMetadataKey, BinaryMetadataKey, BinaryMetadataValue, KeyAndValueRef, MetadataMap,
 };
-use temporalio_client::tonic::{Request, Response, Status};
+use temporalio_client::tonic::{Code, Request, Response, Status};
 
 /// Makes one call. `bytes`: an encoded perdure.core.v1.RpcCall. Returns the encoded response.
 pub async fn call(connection: &Connection, bytes: &[u8]) -> Result<Vec<u8>, HubError> {
@@ -115,7 +116,15 @@ where
         let never = RetryConfigForCall(RetryOptions::no_retries());
         request.extensions_mut().insert(never);
     }
+    let begun = Instant::now();
     match send(request).await {
+        // The client ends a call whose time is over by itself, and names that a cancellation.
+        Err(status)
+            if status.code() == Code::Cancelled
+                && millis(call.timeout_ms).is_some_and(|limit| begun.elapsed() >= limit) =>
+        {
+            Err(failure(&Status::deadline_exceeded(status.message())))
+        }
         Ok(response) => Ok(response.get_ref().encode_to_vec()),
         Err(status) => Err(failure(&status)),
     }

@@ -4,9 +4,10 @@
 //!     or left alone while the process exits.
 
 use crate::error::{HubError, decode};
+use crate::metrics::{CustomMetrics, MetricsBuffer};
 use crate::outbox::Outbox;
 use crate::proto;
-use crate::telemetry::{self, LogForwarder};
+use crate::telemetry::{self, LogForwarder, MetricsSink};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use temporalio_common::telemetry::metrics::TemporalMeter;
@@ -17,11 +18,16 @@ use tracing::Dispatch;
 use tracing::dispatcher::set_default;
 use tracing::subscriber::DefaultGuard;
 
+/// More than any machine has use for; far more would end the process.
+const MAX_IO_THREADS: u32 = 1024;
+
 pub struct Runtime {
     core: Mutex<Option<CoreRuntime>>,
     tokio: Handle,
     logs: Arc<LogForwarder>,
     subscriber: Option<Dispatch>,
+    custom_metrics: CustomMetrics,
+    metrics_buffer: Option<MetricsBuffer>,
 }
 
 /// While it lives, this thread belongs to the runtime: the core may spawn, and what it logs is taken up.
@@ -36,6 +42,14 @@ impl Runtime {
     pub fn open(bytes: &[u8], telemetry: Arc<Outbox>) -> Result<Self, HubError> {
         let options: &proto::RuntimeOptions = &decode(bytes, "RuntimeOptions")?;
         let failed = |cause: String| HubError::TelemetryFailed { cause };
+        if options.io_threads > MAX_IO_THREADS {
+            return Err(HubError::OptionsInvalid {
+                what: format!(
+                    "ioThreads is {}, and takes at most {MAX_IO_THREADS}",
+                    options.io_threads
+                ),
+            });
+        }
         let logs = LogForwarder::new(telemetry);
         let heartbeat = Some(options.worker_heartbeat_interval_ms)
             .filter(|ms| *ms > 0)
@@ -60,18 +74,51 @@ impl Runtime {
         let tokio = core.tokio_handle();
         let subscriber = core.telemetry().trace_subscriber().map(Dispatch::new);
         logs.attach(tokio.clone());
-        if let Some(metrics) = &options.metrics {
+        let sink = {
             let _inside = tokio.enter();
-            if let Some(meter) = telemetry::exporter(metrics)? {
-                core.telemetry_mut().attach_late_init_metrics(meter);
+            let _subscriber = subscriber.as_ref().map(set_default); // exporters tell of their failures
+            telemetry::metrics_sink(options.metrics.as_ref())?
+        };
+        let mut metrics_buffer = None;
+        match sink {
+            MetricsSink::Off => {}
+            MetricsSink::Exporter(meter) => core.telemetry_mut().attach_late_init_metrics(meter),
+            MetricsSink::Buffer(buffer) => {
+                core.telemetry_mut()
+                    .attach_late_init_metrics(buffer.meter());
+                metrics_buffer = Some(buffer);
             }
         }
+        let custom_metrics = CustomMetrics::new(core.telemetry().get_metric_meter());
         Ok(Self {
             core: Mutex::new(Some(core)),
             tokio,
             logs,
             subscriber,
+            custom_metrics,
+            metrics_buffer,
         })
+    }
+
+    /// The number of a metric, by which updates name it; the same for equal definitions.
+    /// `bytes`: an encoded perdure.core.v1.MetricDefinition.
+    pub fn define_metric(&self, bytes: &[u8]) -> Result<u32, HubError> {
+        let _inside = self.enter();
+        self.custom_metrics.define(bytes)
+    }
+
+    /// Records into the exporter; nowhere if metrics are off. `bytes`: an encoded perdure.core.v1.MetricUpdates.
+    pub fn record_metrics(&self, bytes: &[u8]) -> Result<(), HubError> {
+        let _inside = self.enter();
+        self.custom_metrics.record(bytes)
+    }
+
+    /// An encoded BufferedMetrics with everything since the last call; empty unless metrics are buffered.
+    pub fn fetch_metrics(&self) -> Vec<u8> {
+        self.metrics_buffer
+            .as_ref()
+            .map(MetricsBuffer::fetch)
+            .unwrap_or_default()
     }
 
     /// An encoded TelemetryBatch with everything pending.
@@ -93,11 +140,12 @@ impl Runtime {
     /// Ends the runtime's threads. Idempotent.
     pub fn close(&self) {
         let core = self.lock().take();
+        let meter = self.custom_metrics.close();
         if let Some(core) = core {
             // V1: waits for tokio's threads, so not here.
             let _ = std::thread::Builder::new()
                 .name("perdure-runtime-close".into())
-                .spawn(move || drop(core));
+                .spawn(move || drop((meter, core)));
         }
     }
 

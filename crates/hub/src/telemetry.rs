@@ -6,6 +6,7 @@
 //! T2  A forwarded record does not wake the main thread by itself: records gather for `GATHER`.
 
 use crate::error::HubError;
+use crate::metrics::MetricsBuffer;
 use crate::outbox::{Outbox, element};
 use crate::proto::{self, LogRecord, TelemetryBatch, metrics_options::Exporter};
 use prost::Message;
@@ -15,15 +16,19 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, UNIX_EPOCH};
 use temporalio_common::telemetry::{
-    CoreLog, CoreLogConsumer, HistogramBucketOverrides, Logger, PrometheusExporterOptions,
-    TelemetryOptions, metrics::CoreMeter, start_prometheus_metric_exporter,
+    CoreLog, CoreLogConsumer, HistogramBucketOverrides, Logger, MetricTemporality,
+    OtelCollectorOptions, OtlpProtocol, PrometheusExporterOptions, TelemetryOptions,
+    build_otlp_metric_exporter, metrics::CoreMeter, start_prometheus_metric_exporter,
 };
+use temporalio_sdk_core::Url;
 use tokio::runtime::Handle;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 
 const MAX_PENDING: usize = 4 << 20;
+/// Metric events; the core makes room for all of them at once, some 100 bytes each.
+const MAX_BUFFERED: u32 = 10_000_000;
 const GATHER: Duration = Duration::from_millis(20);
 
 /// Gathers log records for the main thread.
@@ -118,7 +123,7 @@ impl CoreLogConsumer for LogForwarder {
     }
 }
 
-/// Everything but the metrics exporter, which needs a running tokio: see [`exporter`].
+/// Everything but the metrics exporter, which needs a running tokio: see [`metrics_sink`].
 pub(crate) fn options(
     options: &proto::RuntimeOptions,
     forwarder: &Arc<LogForwarder>,
@@ -170,13 +175,23 @@ fn console(
     Ok(Arc::new(tracing_subscriber::registry().with(layer)))
 }
 
+/// Where metrics go.
+pub(crate) enum MetricsSink {
+    Off,
+    Exporter(Arc<dyn CoreMeter>),
+    Buffer(MetricsBuffer),
+}
+
 /// Starts the metrics exporter. Has to run inside the runtime.
-pub(crate) fn exporter(
-    metrics: &proto::MetricsOptions,
-) -> Result<Option<Arc<dyn CoreMeter>>, HubError> {
+pub(crate) fn metrics_sink(
+    metrics: Option<&proto::MetricsOptions>,
+) -> Result<MetricsSink, HubError> {
     let failed = |cause: String| HubError::TelemetryFailed { cause };
+    let Some(metrics) = metrics else {
+        return Ok(MetricsSink::Off);
+    };
     match &metrics.exporter {
-        None => Ok(None),
+        None => Ok(MetricsSink::Off),
         Some(Exporter::Prometheus(prometheus)) => {
             let address = prometheus.bind_address.parse().map_err(|_| HubError::OptionsInvalid {
                 what: format!(
@@ -195,13 +210,66 @@ pub(crate) fn exporter(
                     .build(),
             )
             .map_err(|cause| failed(format!("{}: {cause:#}", prometheus.bind_address)))?;
-            Ok(Some(started.meter))
+            Ok(MetricsSink::Exporter(started.meter))
         }
-        Some(Exporter::Otlp(_)) => Err(failed("OTLP export is not part of this build".into())),
-        Some(Exporter::Buffer(_)) => {
-            Err(failed("buffered metrics are not part of this build".into()))
+        Some(Exporter::Otlp(otlp)) => {
+            let options = OtelCollectorOptions::builder()
+                .url(otlp_url(otlp)?)
+                .headers(otlp.headers.clone())
+                .maybe_metric_periodicity(
+                    Some(otlp.export_interval_ms)
+                        .filter(|ms| *ms > 0)
+                        .map(Duration::from_millis),
+                )
+                .metric_temporality(if otlp.delta_temporality {
+                    MetricTemporality::Delta
+                } else {
+                    MetricTemporality::Cumulative
+                })
+                .global_tags(metrics.global_tags.clone())
+                .use_seconds_for_durations(otlp.seconds_for_durations)
+                .histogram_bucket_overrides(buckets(&otlp.histogram_buckets))
+                .protocol(if otlp.http {
+                    OtlpProtocol::Http
+                } else {
+                    OtlpProtocol::Grpc
+                })
+                .build();
+            let meter = build_otlp_metric_exporter(options)
+                .map_err(|cause| failed(format!("{}: {cause:#}", otlp.url)))?;
+            Ok(MetricsSink::Exporter(Arc::new(meter)))
         }
+        Some(Exporter::Buffer(buffer)) if buffer.max_size > MAX_BUFFERED => {
+            Err(HubError::OptionsInvalid {
+                what: format!(
+                    "metrics.buffer.maxBufferSize is {}, and takes at most {MAX_BUFFERED}",
+                    buffer.max_size
+                ),
+            })
+        }
+        Some(Exporter::Buffer(buffer)) => Ok(MetricsSink::Buffer(MetricsBuffer::new(
+            buffer.max_size as usize,
+            buffer.seconds_for_durations,
+        ))),
     }
+}
+
+/// "grpc" and "grpcs" are other names of "http" and "https".
+fn otlp_url(otlp: &proto::OtlpOptions) -> Result<Url, HubError> {
+    let refused = || HubError::OptionsInvalid {
+        what: format!(
+            "metrics.otel.url is \"{}\", and takes a URL that begins with http, https, grpc or grpcs",
+            otlp.url
+        ),
+    };
+    let text = match otlp.url.split_once("://") {
+        Some(("grpc", rest)) => format!("http://{rest}"),
+        Some(("grpcs", rest)) => format!("https://{rest}"),
+        _ => otlp.url.clone(),
+    };
+    let url = Url::parse(&text).map_err(|_| refused())?;
+    let usable = matches!(url.scheme(), "http" | "https") && url.has_host();
+    usable.then_some(url).ok_or_else(refused)
 }
 
 fn buckets(given: &HashMap<String, proto::HistogramBuckets>) -> HistogramBucketOverrides {

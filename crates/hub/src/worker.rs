@@ -190,6 +190,9 @@ impl Worker {
 
     /// Asks the server whether namespace and credentials are right.
     pub async fn validate(&self) -> Result<(), HubError> {
+        if self.is_stopping() {
+            return Err(HubError::WorkerClosed { what: "validation" });
+        }
         let _busy = self.busy.enter();
         let core = self.core_or_connect().await?;
         core.validate()

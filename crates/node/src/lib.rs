@@ -5,6 +5,7 @@
 
 mod convert;
 mod listener;
+mod metrics;
 
 use convert::{
     Fail, Given, bytes, export, function, handle, nothing, number, numbers, promise, settled,
@@ -56,6 +57,7 @@ fn main(mut cx: ModuleContext) -> NeonResult<()> {
     export(cx, "laneClose", lane_close)?;
     export(cx, "laneLost", lane_lost)?;
     export(cx, "laneEvict", lane_evict)?;
+    metrics::export_all(cx)?;
     Ok(())
 }
 

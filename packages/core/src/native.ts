@@ -31,6 +31,16 @@ export interface Native {
   /** Flushes telemetry and ends the runtime's threads. Idempotent. */
   runtimeClose(runtime: RuntimeHandle): void;
 
+  /**
+   * The number of a metric of the core's exporter, by which records name it; the same for equal definitions.
+   * @param definition MetricDefinition
+   */
+  metricDefine(runtime: RuntimeHandle, definition: Uint8Array): number;
+  /** Records all or none; records lead nowhere while metrics are off. @param updates MetricUpdates */
+  metricRecord(runtime: RuntimeHandle, updates: Uint8Array): void;
+  /** A BufferedMetrics with everything since the last call; empty unless metrics are buffered. */
+  metricFetch(runtime: RuntimeHandle): Uint8Array;
+
   /** @param options ConnectionOptions */
   connectionOpen(runtime: RuntimeHandle, options: Uint8Array): Promise<ConnectionHandle>;
   /** @param update ConnectionUpdate */

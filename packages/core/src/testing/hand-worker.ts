@@ -14,6 +14,8 @@ import {
   GetWorkflowExecutionHistoryResponse,
   StartWorkflowExecutionRequest,
 } from '@perdure/proto/temporal/api/workflowservice/v1/request_response';
+import { ActivityTask } from '@perdure/proto/temporal/sdk/core/activity_task/activity_task';
+import { NexusTask } from '@perdure/proto/temporal/sdk/core/nexus/nexus';
 import Long from 'long';
 import { type ConnectionHandle, loadNative, type RuntimeHandle, type WorkerHandle } from '..';
 import type { HandLaneData } from './hand-lane';
@@ -82,19 +84,24 @@ export class Events {
   readonly all: WorkerEvent[] = [];
   readonly drained: Promise<void>;
   onCodec: (request: CodecRequest) => void = () => undefined;
+  onActivity: (task: ActivityTask) => void = () => undefined;
+  onNexus: (task: NexusTask) => void = () => undefined;
   #resolve!: () => void;
 
-  constructor() {
+  /** @param pollers kinds of tasks that the worker polls */
+  constructor(private pollers = 1) {
     this.drained = new Promise((resolve) => {
       this.#resolve = resolve;
     });
   }
 
   readonly listener = (batch: Uint8Array): void => {
-    for (const { event, codec } of TaskBatch.decode(batch).items ?? []) {
+    for (const { event, codec, activityTask, nexusTask } of TaskBatch.decode(batch).items ?? []) {
+      if (activityTask) this.onActivity(ActivityTask.decode(activityTask));
+      if (nexusTask) this.onNexus(NexusTask.decode(nexusTask));
       if (codec) this.onCodec(codec);
       if (event) this.all.push(event);
-      if (event?.pollerDrained) this.#resolve();
+      if (event?.pollerDrained && --this.pollers === 0) this.#resolve();
     }
   };
 }
@@ -105,13 +112,15 @@ export async function stop(worker: WorkerHandle, events: Events): Promise<void> 
   await native.workerFinalize(worker);
 }
 
-async function call<R>(
+/** One raw call of the workflow service. */
+export async function call<R>(
   connection: ConnectionHandle,
   method: string,
   request: Uint8Array,
   response: { decode(bytes: Uint8Array): R },
+  service = 'workflow',
 ): Promise<R> {
-  const bytes = RpcCall.encode({ service: 'workflow', method, request, retry: true }).finish();
+  const bytes = RpcCall.encode({ service, method, request, retry: true }).finish();
   return response.decode(await native.connectionCall(connection, bytes));
 }
 
