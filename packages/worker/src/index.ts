@@ -65,11 +65,13 @@ export {
   WorkerFatalError,
 } from './errors';
 export { DefaultLogger, type LogEntry, LogTimestamp } from './logger';
+export { MetricsBuffer, type MetricsBufferOptions } from './metrics-buffer';
 export { InvalidOptionsError, type OptionProblem } from './options-check';
 export type { BundlerPlugin, NativeConnectionPlugin, WorkerPlugin } from './plugins';
 export type { ReplayHistoriesIterable, ReplayResult } from './replay';
 export { Runtime } from './runtime';
 export {
+  type BufferedMetricsExporter,
   type ConsoleLogger,
   type ForwardLogger,
   type LogExporterConfig,

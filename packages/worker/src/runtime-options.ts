@@ -7,6 +7,7 @@ import type {
 } from '@perdure/proto/perdure/core/v1/options';
 import Long from 'long';
 import { DefaultLogger } from './logger';
+import { MetricsBuffer } from './metrics-buffer';
 import type { Check } from './options-check';
 import { anyFunction, anyObject, arrayOf, duration, flag, OptionsCheck, oneOf, text } from './options-check';
 
@@ -69,13 +70,18 @@ export interface OtelCollectorExporter {
   };
 }
 
+/** Metrics that user code fetches. */
+export interface BufferedMetricsExporter {
+  buffer: MetricsBuffer;
+}
+
 export type MetricsExporterConfig = {
   /** (='temporal_') */
   metricPrefix?: string;
   globalTags?: Record<string, string>;
   /** (=true) */
   attachServiceName?: boolean;
-} & (PrometheusMetricsExporter | OtelCollectorExporter);
+} & (PrometheusMetricsExporter | OtelCollectorExporter | BufferedMetricsExporter);
 
 export interface TelemetryOptions {
   /** (=console, WARN for the core, ERROR for the rest) */
@@ -99,6 +105,7 @@ export interface RuntimeOptions {
 export interface CompiledRuntimeOptions {
   readonly logger: Logger;
   readonly shutdownSignals: readonly NodeJS.Signals[];
+  readonly metricsBuffer: MetricsBuffer | undefined;
   /** The native form. */
   readonly message: RuntimeOptionsMessage;
 }
@@ -178,18 +185,19 @@ function checkMetrics(check: OptionsCheck, metrics: unknown): void {
   check.object(field, metrics, {
     prometheus: anyObject,
     otel: anyObject,
-    buffer: anyObject,
+    buffer: (value) => (value instanceof MetricsBuffer ? undefined : 'a MetricsBuffer'),
     metricPrefix: (value) => (typeof value === 'string' ? undefined : 'a text'),
     globalTags: anyObject,
     attachServiceName: flag,
     temporality: oneOf('cumulative', 'delta'),
   });
   const given = metrics as Record<string, any>;
-  const exporters = ['prometheus', 'otel'].filter((name) => given[name] !== undefined);
-  if (given.buffer !== undefined)
-    check.add(`${field}.buffer`, 'buffered metrics are not available in this version');
-  else if (exporters.length !== 1) {
-    check.add(field, `got ${exporters.length} exporters, takes one of prometheus and otel`);
+  const exporters = ['prometheus', 'otel', 'buffer'].filter((name) => given[name] !== undefined);
+  if (exporters.length !== 1) {
+    check.add(field, `got ${exporters.length} exporters, takes one of prometheus, otel and buffer`);
+  }
+  if (given.buffer !== undefined && Object.keys(given.globalTags ?? {}).length > 0) {
+    check.add(`${field}.globalTags`, 'cannot be given with buffer: add the tags where the updates go');
   }
   if (given.prometheus) {
     check.object(`${field}.prometheus`, given.prometheus, {
@@ -227,6 +235,7 @@ function resolve({
   return {
     logger,
     shutdownSignals,
+    metricsBuffer: metrics && 'buffer' in metrics ? metrics.buffer : undefined,
     message: {
       logging: {
         filter: typeof filter === 'string' ? filter : makeTelemetryFilterString(filter),
@@ -264,6 +273,12 @@ function metricsMessage(metrics: MetricsExporterConfig): MetricsMessage {
         secondsForDurations: metrics.otel.useSecondsForDurations ?? false,
         deltaTemporality: metrics.otel.temporality === 'delta',
         histogramBuckets: buckets(metrics.otel.histogramBucketOverrides),
+      },
+    }),
+    ...('buffer' in metrics && {
+      buffer: {
+        maxSize: metrics.buffer.maxBufferSize,
+        secondsForDurations: metrics.buffer.useSecondsForDurations,
       },
     }),
   };

@@ -10,10 +10,11 @@
 import type { Logger, LogLevel, MetricMeter } from '@perdure/common';
 import { IllegalStateError, noopMetricMeter, SdkComponent } from '@perdure/common';
 import type { RuntimeHandle } from '@perdure/core';
-import { loadNative } from '@perdure/core';
+import { coreMetricMeter, loadNative } from '@perdure/core';
 import { TelemetryBatch } from '@perdure/proto/perdure/core/v1/exchange';
 import { RuntimeOptions as RuntimeOptionsMessage } from '@perdure/proto/perdure/core/v1/options';
 import { LogTimestamp } from './logger';
+import type { MetricsBuffer } from './metrics-buffer';
 import type { CompiledRuntimeOptions, RuntimeOptions } from './runtime-options';
 import { compileRuntimeOptions } from './runtime-options';
 import { WorkflowHost } from './workflow-host';
@@ -68,8 +69,10 @@ export class Runtime {
 
   /** Where lines of the SDK, of workflows and of activities go. */
   readonly logger: Logger;
-  /** Meter given to activities. Records nothing yet: the native side takes no metrics from outside. */
-  readonly metricMeter: MetricMeter = noopMetricMeter;
+  /** Meter of the exporter that the options name; records nothing while metrics are off. */
+  readonly metricMeter: MetricMeter;
+  /** The buffer that the options name. */
+  readonly metricsBuffer: MetricsBuffer | undefined;
 
   readonly #users = new Set<object>();
   readonly #running = new Set<Stoppable>();
@@ -84,6 +87,9 @@ export class Runtime {
     readonly options: CompiledRuntimeOptions,
   ) {
     this.logger = options.logger;
+    this.metricMeter =
+      options.message.metrics === undefined ? noopMetricMeter : coreMetricMeter(() => this.native);
+    this.metricsBuffer = options.metricsBuffer;
   }
 
   /** Handle of the native side, opened on first use. */
@@ -91,6 +97,7 @@ export class Runtime {
     if (this.#native === undefined) {
       const message = RuntimeOptionsMessage.encode(this.options.message).finish();
       this.#native = loadNative().runtimeOpen(message, (batch) => this.#onTelemetry(batch));
+      this.metricsBuffer?.bind(this.#native);
       process.once('exit', this.#onExit);
     }
     return this.#native;
@@ -98,7 +105,7 @@ export class Runtime {
 
   /** The lanes that all workers of this process share. @internal */
   get workflows(): WorkflowHost {
-    this.#workflows ??= new WorkflowHost(this.logger);
+    this.#workflows ??= new WorkflowHost(this.logger, this.metricMeter);
     return this.#workflows;
   }
 

@@ -4,8 +4,19 @@
  * D1  Calls of a run are made in their order; a function that throws or rejects costs a log line, nothing else.
  * D2  During replay only functions with `callDuringReplay` are called.
  */
-import type { Logger, LogLevel } from '@perdure/common';
-import { SdkComponent } from '@perdure/common';
+import type {
+  Logger,
+  LogLevel,
+  MetricCounter,
+  MetricGauge,
+  MetricHistogram,
+  MetricKind,
+  MetricMeter,
+  MetricTags,
+  MetricUpDownCounter,
+  NumericMetricValueType,
+} from '@perdure/common';
+import { noopMetricMeter, SdkComponent } from '@perdure/common';
 import type { LoggerSinks, Sink, SinkFunction, Sinks, WorkflowInfo } from '@perdure/workflow';
 import type { SinkCallRecord } from '@perdure/workflow/runtime';
 import { parseWorkflowInfo } from './workflow-info';
@@ -25,6 +36,9 @@ export type InjectedSinks<T extends Sinks> = { [P in keyof T]: InjectedSink<T[P]
 
 /** Name of the sink behind `log` in workflows. */
 export const LOGGER_SINK = '__temporal_logger';
+
+/** Name of the sink behind `metricMeter` in workflows. */
+const METRICS_SINK = '__temporal_metrics';
 
 /** Name of the sink behind `console` in workflows. */
 const CONSOLE_SINK = '__temporal_console';
@@ -48,6 +62,7 @@ export class SinkDispatcher {
     private readonly sinks: InjectedSinks<any>,
     private readonly logger: Logger,
     private readonly taskQueue: string,
+    private readonly meter: MetricMeter = noopMetricMeter,
   ) {}
 
   /** Never throws. */
@@ -67,6 +82,7 @@ export class SinkDispatcher {
     const info = parseWorkflowInfo(record.info);
     if (target === undefined) {
       if (record.sink === LOGGER_SINK) this.#log(info, record);
+      else if (record.sink === METRICS_SINK) this.#record(info, record);
       else if (record.sink === CONSOLE_SINK) print(record);
       else this.logger.error('A workflow called a sink that this worker does not have', names(record));
       return;
@@ -87,6 +103,12 @@ export class SinkDispatcher {
       taskQueue: info.taskQueue ?? this.taskQueue,
       ...meta,
     });
+  }
+
+  #record(info: WorkflowInfo, record: SinkCallRecord): void {
+    if (info.unsafe.isReplaying) return; // D2
+    const [metric, value, tags] = record.args as [WorkflowMetric, number, MetricTags];
+    recordMetric(this.meter, metric, value, tags);
   }
 
   #complain(record: SinkCallRecord, error: unknown): void {
@@ -127,6 +149,49 @@ export function workflowLogAttributes(info: WorkflowInfo): Record<string, unknow
     runId: info.runId,
     workflowType: info.workflowType,
   };
+}
+
+/** What a workflow's meter says of a metric with each record. */
+interface WorkflowMetric {
+  readonly kind: MetricKind;
+  readonly valueType: NumericMetricValueType;
+  readonly name: string;
+  readonly unit?: string;
+  readonly description?: string;
+}
+
+type AnyMetric = MetricCounter | MetricHistogram | MetricGauge | MetricUpDownCounter;
+
+/** Metrics by meter and definition: making one for each record would define it at the native side each time. */
+const made = new WeakMap<MetricMeter, Map<string, AnyMetric>>();
+
+function recordMetric(meter: MetricMeter, metric: WorkflowMetric, value: number, tags: MetricTags): void {
+  const { kind, valueType, name, unit, description } = metric;
+  const key = JSON.stringify([kind, valueType, name, unit, description]);
+  const known = made.get(meter) ?? new Map<string, AnyMetric>();
+  made.set(meter, known);
+  const found = known.get(key) ?? make(meter, metric);
+  known.set(key, found);
+  if (found.kind === 'histogram') found.record(value, tags);
+  else if (found.kind === 'gauge') found.set(value, tags);
+  else found.add(value, tags);
+}
+
+function make(meter: MetricMeter, { kind, valueType, name, unit, description }: WorkflowMetric): AnyMetric {
+  switch (kind) {
+    case 'counter':
+      return meter.createCounter(name, unit, description);
+    case 'histogram':
+      return meter.createHistogram(name, valueType, unit, description);
+    case 'gauge':
+      return meter.createGauge(name, valueType, unit, description);
+    case 'up-down-counter':
+      return (meter.createUpDownCounter ? meter : noopMetricMeter).createUpDownCounter!(
+        name,
+        unit,
+        description,
+      );
+  }
 }
 
 function print({ fn, args }: SinkCallRecord): void {
