@@ -27,6 +27,7 @@ export {
   type LogMetadata,
   type Next,
 } from '@perdure/common';
+export type { BufferedMetricUpdate } from '@perdure/core';
 export type {
   NexusCancelOperationInput,
   NexusInboundCallsInterceptor,
@@ -71,7 +72,6 @@ export type { BundlerPlugin, NativeConnectionPlugin, WorkerPlugin } from './plug
 export type { ReplayHistoriesIterable, ReplayResult } from './replay';
 export { Runtime } from './runtime';
 export {
-  type BufferedMetricsExporter,
   type ConsoleLogger,
   type ForwardLogger,
   type LogExporterConfig,
