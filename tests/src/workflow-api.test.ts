@@ -143,6 +143,17 @@ describe('mistakes', () => {
     expect(error.message).toMatch(/[Ww]orkflow/);
   });
 
+  it('a local activity that the worker does not have fails the task', async () => {
+    const handle = await h.start(worker, 'missing');
+    await until(
+      async () => (await eventsOfType(handle, 'WorkflowTaskFailed')).length > 0,
+      'the task has failed',
+    );
+    const [failed] = await eventsOfType(handle, 'WorkflowTaskFailed');
+    expect(failed?.workflowTaskFailedEventAttributes?.failure?.message).toMatch(/'absent' not registered/);
+    await handle.terminate();
+  });
+
   it('a reserved name is refused', async () => {
     const handle = await h.start(worker, 'everyName');
     await handle.signal('__temporal_secret');

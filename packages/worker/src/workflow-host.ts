@@ -88,6 +88,7 @@ export class WorkflowHost {
         buildId: options.workerDeploymentOptions?.version.buildId ?? options.buildId ?? bundle.buildId,
         replayingSinks: replayingSinks(options.sinks),
         showStackTraceSources: options.showStackTraceSources,
+        ...(options.activities !== undefined && { activityNames: activityNames(options.activities) }),
         traceCommands: onCommand !== undefined,
         workflowFailureErrorTypes: options.workflowFailureErrorTypes,
       };
@@ -222,6 +223,13 @@ export class WorkflowHost {
 /** Tools that read NODE_V8_COVERAGE set it themselves; the other variable is for those that do not. */
 function countsCoverage(): boolean {
   return Boolean(process.env.NODE_V8_COVERAGE || process.env.PERDURE_WORKFLOW_COVERAGE);
+}
+
+/** What local activities can be called. */
+function activityNames(activities: NonNullable<CompiledWorkerOptions['activities']>): string[] {
+  const { collectActivities } =
+    require('@perdure/activity/lib/registry') as typeof import('@perdure/activity/lib/registry');
+  return [...collectActivities(activities).keys()];
 }
 
 function lanesOf({ pools }: Guest): number[] {

@@ -233,6 +233,17 @@ describe('a local activity', () => {
     },
   });
 
+  it('that the worker does not have fails the task, unless it is replayed', async () => {
+    const options = { registration: { activityNames: ['other'] } };
+    const call = () => scenario(() => local.greet('x'), options);
+    expect((await call().activate([job.start()])).failed).toBe(
+      "Local activity of type 'greet' not registered on worker",
+    );
+    expect(await call().commands([job.start()], { isReplaying: true })).toHaveLength(1);
+    const withDefault = { registration: { activityNames: ['default'] } };
+    expect(await scenario(() => local.greet('x'), withDefault).commands([job.start()])).toHaveLength(1);
+  });
+
   it('is scheduled and gives its result', async () => {
     const s = scenario(() => local.greet('x'));
     expect(await s.commands([job.start()])).toEqual([scheduledLocal(1, 1)]);

@@ -124,7 +124,8 @@ describe('a child workflow', () => {
     expect(await s.commands([job.childNotStarted(1, 2)])).toEqual([
       {
         completeWorkflowExecution: {
-          result: "Child workflow 'child' could not be started: the namespace does not exist",
+          result:
+            "Child workflow 'child' of type 'childType' could not be started: the namespace does not exist",
         },
       },
     ]);

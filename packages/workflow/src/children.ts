@@ -32,7 +32,7 @@ import type {
 import { type CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
 import { type EventGroups, emit, emitCancel, pendingOf } from './commands';
 import { makeEnum } from './enums';
-import { ActivationError } from './errors';
+import { ActivationError, ChildWorkflowStartError } from './errors';
 import type { EventGroupMarker } from './event-groups';
 import { signalTarget } from './external-workflows';
 import { intercept, type StartChildWorkflowExecutionInput } from './interceptors';
@@ -355,9 +355,7 @@ export function resolveChildStart(run: Run, job: ResolveChildWorkflowExecutionSt
             workflowId,
             workflowType,
           )
-        : new ActivationError(
-            `Child workflow '${workflowId}' could not be started: ${startFailedCause(cause)}`,
-          ),
+        : new ChildWorkflowStartError(workflowId, workflowType, startFailedCause(cause)),
     );
   } else if (job.cancelled !== undefined) {
     child.reject(failureToError(run, job.cancelled.failure, child.context));

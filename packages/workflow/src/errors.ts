@@ -52,6 +52,32 @@ export class ActivationError extends WorkflowError {
 }
 
 /** A value that leaves the workflow could not be turned into a payload. */
+/** The worker that runs the workflow has no activity of that name to run locally. */
+export class LocalActivityNotRegisteredError extends WorkflowError {
+  override readonly code = 'LOCAL_ACTIVITY_NOT_REGISTERED';
+
+  constructor(activityType: string) {
+    super(`Local activity of type '${activityType}' not registered on worker`, {
+      hint: 'add it to the activities of the worker that runs the workflow, or call it with proxyActivities()',
+    });
+  }
+}
+
+/** The server did not start a child workflow, for another reason than an id that is in use. */
+export class ChildWorkflowStartError extends WorkflowError {
+  override readonly code = 'CHILD_WORKFLOW_START_FAILED';
+
+  constructor(
+    readonly workflowId: string,
+    readonly workflowType: string,
+    reason: string,
+  ) {
+    super(`Child workflow '${workflowId}' of type '${workflowType}' could not be started: ${reason}`, {
+      hint: 'check the namespace and the versioning options of the child',
+    });
+  }
+}
+
 /** A promise of workflow code was rejected and nothing handled it by the end of the activation. */
 export class UnhandledRejectionError extends WorkflowError {
   override readonly code = 'WORKFLOW_UNHANDLED_REJECTION';

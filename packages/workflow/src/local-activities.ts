@@ -22,6 +22,7 @@ import {
 } from './activity-options';
 import { currentScope, rejectCancelled } from './cancellation-scope';
 import { emit, pendingOf } from './commands';
+import { LocalActivityNotRegisteredError } from './errors';
 import { intercept, type LocalActivityInput } from './interceptors';
 import { LocalActivityDoBackoff } from './local-activity-backoff';
 import { activityContext, argsToPayloads } from './payloads';
@@ -89,6 +90,7 @@ export async function scheduleLocalActivity<R>(
 
 /** Async for the microtasks it adds: histories have them. */
 async function schedule(run: Run, input: LocalActivityInput): Promise<unknown> {
+  checkRegistered(run, input.activityType);
   return new Promise((resolve, reject) => {
     const scope = currentScope(run);
     if (scope.consideredCancelled) return rejectCancelled(scope, reject);
@@ -130,4 +132,12 @@ async function schedule(run: Run, input: LocalActivityInput): Promise<unknown> {
     if (scope.cancellable) scope.listen(activity);
     pendingOf(run).add(OperationKind.Activity, seq, activity);
   });
+}
+
+/** Not on replay: what is in history need not be run. @throws LocalActivityNotRegisteredError */
+function checkRegistered(run: Run, activityType: string): void {
+  const names = run.worker.registration.activityNames;
+  if (run.replaying || names === undefined || names.includes(activityType) || names.includes('default'))
+    return;
+  throw new LocalActivityNotRegisteredError(activityType);
 }

@@ -39,6 +39,10 @@ export async function localActivities(): Promise<string[]> {
   return [await local('one'), ...(await Promise.all([local('two'), local('three')])), await failsOnce()];
 }
 
+export async function missing(): Promise<void> {
+  await proxyLocalActivities<{ absent(): Promise<void> }>({ startToCloseTimeout: '5s' }).absent();
+}
+
 export async function everyName(): Promise<string[]> {
   const seen: string[] = [];
   setDefaultSignalHandler((name, ...args) => {

@@ -41,6 +41,8 @@ export interface WorkerRegistration {
   /** sinkName.fnName of sinks that are also called during replay. */
   readonly replayingSinks: readonly string[];
   readonly showStackTraceSources: boolean;
+  /** Activities that the worker runs, for a clear error where a local one is not there. Absent: not known. */
+  readonly activityNames?: readonly string[];
   /** True: each command is reported by a call `issued(kind, type, stack)` of the sink `__perdure_commands`. */
   readonly traceCommands?: boolean;
   /** Error class names that fail the workflow instead of its task, by workflow type; key "*" for all. */
