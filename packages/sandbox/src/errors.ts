@@ -1,5 +1,5 @@
 /** Errors of the sandbox. */
-import { PerdureError } from '@perdure/common';
+import { PerdureError } from '@perdure/common/lib/errors'; // alone: lanes need nothing else of it to start
 
 /** A bundle cannot be run: it has another format, or it uses what a bundle may not use. */
 export class BundleRefusedError extends PerdureError {
