@@ -13,6 +13,7 @@ let worker: Worker;
 beforeAll(async () => {
   worker = await h.worker({
     workflowsPath: file,
+    showStackTraceSources: true,
     activities: {
       never: () => new Promise<void>((resolve) => setTimeout(resolve, 3000)),
       throws: async () => {
@@ -52,6 +53,8 @@ it('shows the line of the source where each thing is waited for, asked once and 
     .find((at) => at.function_name === 'waitsInside');
   expect(`${sleeping?.file_path}:${sleeping?.line}:`).toBe(lineOf('the test looks'));
   expect(sleeping?.internal_code).toBe(false);
+  const [source] = enhanced.sources[file] ?? [];
+  expect(source).toEqual({ line_offset: 0, content: readFileSync(file, 'utf8') });
   await handle.terminate();
 });
 

@@ -93,6 +93,7 @@ export interface BootHost {
   entropy(): number;
   wallClockMs(): number;
   mapPosition(line: number, column: number): string | undefined;
+  sourceText(source: string): string | undefined;
   encodeInto(text: string, into: Uint8Array): number;
   decode(bytes: Uint8Array, fatal: boolean, keepMark: boolean): string | undefined;
   parseUrl(text: string, base: string | undefined): string | undefined;

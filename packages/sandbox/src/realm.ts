@@ -81,6 +81,7 @@ function bootHost(mapPosition: PositionMapper): BootHost {
     entropy: Math.random,
     wallClockMs: Date.now,
     mapPosition,
+    sourceText: (source) => mapPosition.sourceText?.(source),
     encodeInto: (text, into) => encoder.encodeInto(text, into).written,
     decode(bytes, fatal, keepMark) {
       try {

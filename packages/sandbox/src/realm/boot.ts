@@ -164,6 +164,7 @@
   const runtimeHost = freeze({
     entropy: guarded(host.entropy),
     wallClockMs: guarded(host.wallClockMs),
+    sourceText: guarded(host.sourceText),
     newGlobal: (): object => (options.freeze ? create(prototype!) : global), // B2
     runInScope: scopeHost.runInScope,
     currentScope: scopeHost.currentScope,
