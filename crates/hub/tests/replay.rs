@@ -100,7 +100,6 @@ fn answer(activation: WorkflowActivation, code: Code) -> WorkflowActivationCompl
                         seconds: 1,
                         nanos: 0,
                     }),
-                    ..Default::default()
                 }
                 .into(),
             ),
