@@ -4,6 +4,7 @@
 
 use futures_util::FutureExt;
 use neon::prelude::*;
+use neon::types::Deferred;
 use neon::types::buffer::TypedArray;
 use perdure_hub::{HubError, MetadataValue, Runtime};
 use std::any::Any;
@@ -63,18 +64,34 @@ where
 {
     let channel = cx.channel();
     let (deferred, promise) = cx.promise();
+    let mut pending = Pending(Some((deferred, channel)));
     runtime.tokio().spawn(async move {
         let outcome = AssertUnwindSafe(work)
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
-        // Fails only if the thread is gone, and nobody waits then.
-        let _ = deferred.try_settle_with(&channel, move |mut cx| match outcome {
-            Ok(value) => finish(&mut cx, value),
-            Err(error) => throw(&mut cx, &error),
-        });
+        if let Some((deferred, channel)) = pending.0.take() {
+            // Fails only if the thread is gone, and nobody waits then.
+            let _ = deferred.try_settle_with(&channel, move |mut cx| match outcome {
+                Ok(value) => finish(&mut cx, value),
+                Err(error) => throw(&mut cx, &error),
+            });
+        }
     });
     Ok(promise.upcast())
+}
+
+/// A promise that a closed runtime will never settle is rejected with the code for that (X1).
+struct Pending(Option<(Deferred, Channel)>);
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Some((deferred, channel)) = self.0.take() {
+            let _ = deferred.try_settle_with(&channel, |mut cx| {
+                throw::<_, Handle<JsUndefined>>(&mut cx, &HubError::RuntimeClosed)
+            });
+        }
+    }
 }
 
 /// A promise that has its outcome already: no thread has to be woken for it.

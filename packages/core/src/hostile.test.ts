@@ -201,6 +201,7 @@ describe('native functions', () => {
       expect([name, await outcome(name, [spent, ...args])]).toEqual([name, 'ok']);
     }
     for (const [name, ...args] of [
+      ['connectionOpen', empty],
       ['workerOpen', connection, workerOptions('q'), () => undefined],
       ['replayWorkerOpen', workerOptions('q'), () => undefined],
     ] as [string, ...unknown[]][]) {
