@@ -30,7 +30,6 @@ export interface SourceOptions {
 }
 
 /** Placeholder for the directory of the project's own tsconfig.json. */
-// biome-ignore lint/suspicious/noTemplateCurlyInString: TypeScript's placeholder, not ours
 const CONFIG_DIR = '${configDir}';
 
 type CompilerOptions = Record<string, unknown>;
