@@ -151,6 +151,7 @@ impl Worker {
         replay: Option<Arc<Replay>>,
     ) -> Result<Arc<Self>, HubError> {
         let options: proto::WorkerOptions = decode(bytes, "WorkerOptions")?;
+        runtime.with_core(|_| Ok(()))?;
         Ok(Arc::new(Self {
             number: hub.next_worker(),
             hub: hub.clone(),
