@@ -34,7 +34,7 @@ export function childEnv(extra = {}) {
 }
 
 /** A file made by an installed package, without going through shims that differ between platforms. */
-export function packageBin(name, bin = name) {
+export function packageBin(name, bin = name.split('/').at(-1)) {
   const dir = join(root, 'node_modules', ...name.split('/'));
   const manifest = readJson(join(dir, 'package.json'));
   const file = typeof manifest.bin === 'string' ? manifest.bin : manifest.bin[bin];

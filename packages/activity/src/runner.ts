@@ -32,6 +32,7 @@ export type {
   GetMetricTagsInput,
 } from './interceptors';
 export type { ActivitySource, AnyActivityFunction } from './registry';
+export { collectActivities } from './registry';
 
 /** Where the runner's answers go. */
 export interface ActivityRunnerHooks {

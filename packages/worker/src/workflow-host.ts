@@ -228,7 +228,7 @@ function countsCoverage(): boolean {
 /** What local activities can be called. */
 function activityNames(activities: NonNullable<CompiledWorkerOptions['activities']>): string[] {
   const { collectActivities } =
-    require('@perdure/activity/lib/registry') as typeof import('@perdure/activity/lib/registry');
+    require('@perdure/activity/runner') as typeof import('@perdure/activity/runner');
   return [...collectActivities(activities).keys()];
 }
 
