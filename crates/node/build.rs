@@ -10,5 +10,9 @@ fn main() {
     println!("cargo:rustc-env=PERDURE_SOURCE_HASH={hash}");
     if std::env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+        // Rust links with lld here, which can keep one copy of functions that came out alike; other linkers cannot.
+        if std::env::var("TARGET").as_deref() == Ok("x86_64-unknown-linux-gnu") {
+            println!("cargo:rustc-cdylib-link-arg=-Wl,--icf=all");
+        }
     }
 }
