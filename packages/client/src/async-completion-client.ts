@@ -3,7 +3,6 @@
  *
  * Owns    the calls and their typed errors.
  */
-import { status as grpcStatus } from '@grpc/grpc-js';
 import {
   type ActivitySerializationContext,
   ensureTemporalFailure,
@@ -24,6 +23,7 @@ import {
   ActivityResetError,
   isGrpcServiceError,
 } from './errors';
+import { grpcStatus } from './grpc';
 import { rethrowGrpcError } from './grpc-failures';
 
 export type AsyncCompletionClientOptions = BaseClientOptions;

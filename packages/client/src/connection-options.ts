@@ -4,16 +4,16 @@
  * Owns    defaults, checks, the address's grammar.
  * N1  Every default is in this file; all problems are told in one error.
  */
-import {
-  type CallCredentials,
-  type ChannelCredentials,
-  type ChannelOptions,
-  credentials as grpcCredentials,
-  type Interceptor,
-  type MetadataValue,
+import type {
+  CallCredentials,
+  ChannelCredentials,
+  ChannelOptions,
+  Interceptor,
+  MetadataValue,
 } from '@grpc/grpc-js';
 import { type Duration, ValueError } from '@perdure/common';
 import { durationToMs } from '@perdure/common/lib/durations';
+import { grpc } from './grpc';
 import { defaultGrpcRetryOptions, makeGrpcRetryInterceptor } from './grpc-retry';
 
 /** Address of a server with default settings on this machine. */
@@ -33,6 +33,11 @@ export interface TLSConfig {
   serverRootCACertificate?: Uint8Array;
   /** Certificate and key of this client, PEM, for mTLS. */
   clientCertPair?: { crt: Uint8Array; key: Uint8Array };
+  /**
+   * Certificate and key of this client in one PFX (PKCS #12) file, for mTLS, in place of `clientCertPair`. Only
+   * connections of this package take it.
+   */
+  clientCertPfx?: { pfx: Uint8Array; passphrase?: string };
 }
 
 /** Changes the options of connections. */
@@ -123,6 +128,29 @@ const CHANNEL_DEFAULTS: ChannelOptions = {
 const bytes = (pem: Uint8Array | undefined): Buffer | null =>
   pem === undefined ? null : Buffer.from(pem.buffer, pem.byteOffset, pem.byteLength);
 
+/** @throws {Error} a certificate, a key or a passphrase that is none, or two client certificates */
+function tlsCredentials({
+  serverRootCACertificate,
+  clientCertPair,
+  clientCertPfx,
+}: TLSConfig): ChannelCredentials {
+  const { credentials } = grpc();
+  const ca = bytes(serverRootCACertificate);
+  if (clientCertPfx === undefined) {
+    return credentials.createSsl(ca, bytes(clientCertPair?.key), bytes(clientCertPair?.crt));
+  }
+  if (clientCertPair !== undefined) throw new Error('clientCertPair and clientCertPfx exclude each other');
+  const { pfx, passphrase } = clientCertPfx;
+  const { createSecureContext } = require('node:tls') as typeof import('node:tls');
+  let context: import('node:tls').SecureContext;
+  try {
+    context = createSecureContext({ pfx: bytes(pfx)!, passphrase, ca: ca ?? undefined });
+  } catch (error) {
+    throw new Error(`clientCertPfx cannot be read (${(error as Error).message})`);
+  }
+  return credentials.createFromSecureContext(context);
+}
+
 /** Runs the plugins' `configureConnection`, first to last. */
 function applyPlugins(options: ConnectionOptions): ConnectionOptions {
   return (options.plugins ?? []).reduce(
@@ -165,25 +193,16 @@ export function resolveConnectionOptions(given: ConnectionOptions = {}): Resolve
   const usesTls = credentials === undefined ? Boolean(tls) : credentials._isSecure();
   let channelCredentials = credentials;
   if (channelCredentials === undefined) {
-    const { serverRootCACertificate, clientCertPair } = config;
     channelCredentials = usesTls
-      ? collect(
-          () =>
-            grpcCredentials.createSsl(
-              bytes(serverRootCACertificate),
-              bytes(clientCertPair?.key),
-              bytes(clientCertPair?.crt),
-            ),
-          grpcCredentials.createInsecure(),
-        )
-      : grpcCredentials.createInsecure();
+      ? collect(() => tlsCredentials(config), grpc().credentials.createInsecure())
+      : grpc().credentials.createInsecure();
   }
   if (callCredentials.length > 0) {
     if (!usesTls) problems.push('callCredentials need TLS');
     else {
       const [first, ...rest] = callCredentials;
       const combined = rest.reduce((all, next) => all.compose(next), first!);
-      channelCredentials = grpcCredentials.combineChannelCredentials(channelCredentials, combined);
+      channelCredentials = grpc().credentials.combineChannelCredentials(channelCredentials, combined);
     }
   }
   if (problems.length > 0) {

@@ -8,12 +8,7 @@
  * K3  Everything a call needs is read when it is made: a rotated API key counts from the next call on.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import {
-  type CallOptions,
-  Client as GrpcClient,
-  Metadata as GrpcMetadata,
-  status as grpcStatus,
-} from '@grpc/grpc-js';
+import type { CallOptions, Client as GrpcClient, Metadata as GrpcMetadata } from '@grpc/grpc-js';
 import { IllegalStateError } from '@perdure/common';
 import {
   type ConnectionOptions,
@@ -24,8 +19,9 @@ import {
   resolveConnectionOptions,
 } from './connection-options';
 import { ConnectionFailedError, isGrpcServiceError } from './errors';
+import { grpc, grpcStatus } from './grpc';
 import { CLIENT_NAME, CLIENT_VERSION } from './pkg';
-import type { RpcCall } from './rpc';
+import type { RpcCall, RpcStreamTransport } from './rpc';
 import { HealthService, OperatorService, TestService, WorkflowService } from './services';
 
 /** What the calls of the current scope share. */
@@ -145,7 +141,7 @@ export class Connection implements ConnectionLike {
     this.options = options;
     this.apiKey = apiKey;
     this.usesTls = usesTls;
-    this.client = new GrpcClient(options.address, options.credentials, options.channelArgs); // K1
+    this.client = new (grpc().Client)(options.address, options.credentials, options.channelArgs); // K1
   }
 
   /**
@@ -178,25 +174,25 @@ export class Connection implements ConnectionLike {
 
   /** All RPCs of the server's main service. */
   get workflowService(): WorkflowService {
-    this.services.workflow ??= WorkflowService.create(this.call);
+    this.services.workflow ??= WorkflowService.create(this.call, this.openStream);
     return this.services.workflow;
   }
 
   /** Search attributes, Nexus endpoints, clusters. */
   get operatorService(): OperatorService {
-    this.services.operator ??= OperatorService.create(this.call);
+    this.services.operator ??= OperatorService.create(this.call, this.openStream);
     return this.services.operator;
   }
 
   /** Time control; only the time-skipping test server answers. */
   get testService(): TestService | undefined {
-    this.services.test ??= TestService.create(this.call);
+    this.services.test ??= TestService.create(this.call, this.openStream);
     return this.services.test;
   }
 
-  /** The standard health check. */
+  /** The standard health check; `for await (const { status } of healthService.watch({}))` hears of changes. */
   get healthService(): HealthService {
-    this.services.health ??= HealthService.create(this.call);
+    this.services.health ??= HealthService.create(this.call, this.openStream);
     return this.services.health;
   }
 
@@ -274,7 +270,7 @@ export class Connection implements ConnectionLike {
   }
 
   private headers(call: RpcCall, scope: Metadata | undefined): GrpcMetadata {
-    const headers = new GrpcMetadata();
+    const headers = new (grpc().Metadata)();
     headers.set('client-name', CLIENT_NAME);
     headers.set('client-version', CLIENT_VERSION);
     if (call.namespace !== undefined) headers.set('temporal-namespace', call.namespace);
@@ -309,5 +305,34 @@ export class Connection implements ConnectionLike {
       if (abortSignal?.aborted) onAbort();
       else abortSignal?.addEventListener('abort', onAbort, { once: true });
     });
+  };
+
+  /** The transport for calls that are answered many times (RpcStreamTransport). */
+  private readonly openStream: RpcStreamTransport = (call, sink) => {
+    this.assertOpen();
+    const { deadline, metadata, abortSignal } = this.callContextStorage.getStore() ?? {};
+    const running = this.client.makeServerStreamRequest(
+      `/${call.service}/${call.method}`,
+      identity,
+      identity,
+      call.request,
+      this.headers(call, metadata),
+      { deadline, interceptors: this.options.interceptors },
+    );
+    const cancel = () => running.cancel();
+    let cancelledHere = false;
+    const end = (error?: unknown) => {
+      abortSignal?.removeEventListener('abort', cancel);
+      sink.end(cancelledHere ? undefined : error);
+    };
+    running.on('data', (response: Uint8Array) => sink.message(response));
+    running.on('error', end);
+    running.on('end', () => end());
+    if (abortSignal?.aborted) cancel();
+    else abortSignal?.addEventListener('abort', cancel, { once: true });
+    return () => {
+      cancelledHere = true;
+      cancel();
+    };
   };
 }

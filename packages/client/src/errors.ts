@@ -5,10 +5,11 @@
  *     the one exception: its `code` is the gRPC status, as its users expect.
  * C2  What the server said stays reachable as `cause`.
  */
-import { type ServiceError as GrpcServiceError, status as grpcStatus } from '@grpc/grpc-js';
+import type { ServiceError as GrpcServiceError } from '@grpc/grpc-js';
 import { PerdureError, type RetryState } from '@perdure/common';
 import { brandError, isError, isRecord } from '@perdure/common/lib/type-helpers';
 import type { WorkflowExecutionStatus } from '@perdure/proto/temporal/api/enums/v1/workflow';
+import { type GrpcStatus, grpcStatus } from './grpc';
 
 /** A call to the server failed; `cause` is the gRPC error. */
 export class ServiceError extends PerdureError {
@@ -107,7 +108,7 @@ export class QueryNotRegisteredError extends Error {
   constructor(
     message: string,
     /** gRPC status (C1). */
-    readonly code: grpcStatus,
+    readonly code: GrpcStatus,
   ) {
     super(message);
   }
@@ -146,15 +147,10 @@ brandError(ActivityResetError, 'ActivityResetError');
 
 /** Whether this is an error of a gRPC call: it carries a status, details and metadata. */
 export function isGrpcServiceError(err: unknown): err is GrpcServiceError {
-  return (
-    isError(err) &&
-    isRecord(err) &&
-    typeof (err as any).details === 'string' &&
-    isRecord((err as any).metadata)
-  );
+  return isError(err) && isRecord(err) && typeof err.details === 'string' && isRecord(err.metadata);
 }
 
-function hasGrpcStatus(err: unknown, wanted: grpcStatus): boolean {
+function hasGrpcStatus(err: unknown, wanted: GrpcStatus): boolean {
   for (let current = err, depth = 0; isError(current) && depth < 20; current = current.cause, depth++) {
     if (isGrpcServiceError(current)) return current.code === wanted;
   }

@@ -4,11 +4,12 @@
  * Owns    reading the details that servers attach to a status, and the mapping of statuses.
  * M1  An error that is not of a gRPC call passes unchanged: it is the caller's, or typed already.
  */
-import { type ServiceError as GrpcServiceError, status as grpcStatus } from '@grpc/grpc-js';
+import type { ServiceError as GrpcServiceError } from '@grpc/grpc-js';
 import { NamespaceNotFoundError, WorkflowNotFoundError } from '@perdure/common';
 import type { Any } from '@perdure/proto/google/protobuf/any';
 import type * as ErrorDetails from '@perdure/proto/temporal/api/errordetails/v1/message';
 import { isGrpcServiceError, ServiceError } from './errors';
+import { grpcStatus } from './grpc';
 
 /** The messages attached to a gRPC error. */
 export function errorDetails(error: GrpcServiceError): Any[] {
@@ -23,7 +24,12 @@ export function errorDetails(error: GrpcServiceError): Any[] {
   }
 }
 
-type DetailName = 'NamespaceNotFoundFailure' | 'QueryFailedFailure' | 'MultiOperationExecutionFailure';
+type DetailName =
+  | 'NamespaceNotFoundFailure'
+  | 'QueryFailedFailure'
+  | 'MultiOperationExecutionFailure'
+  | 'ActivityExecutionAlreadyStartedFailure'
+  | 'NexusOperationExecutionAlreadyStartedFailure';
 type Detail<N extends DetailName> = (typeof ErrorDetails)[N] extends { decode(bytes: Uint8Array): infer T }
   ? T
   : never;

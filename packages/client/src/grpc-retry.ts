@@ -8,14 +8,14 @@
  *
  * Repeating is safe because every request that changes something carries a request id that stays the same.
  */
-import {
-  InterceptingCall,
-  type InterceptingListener,
-  type Interceptor,
-  Metadata,
-  type StatusObject,
+import type {
+  Metadata as GrpcMetadata,
+  InterceptingListener,
+  Interceptor,
+  StatusObject,
   status,
 } from '@grpc/grpc-js';
+import { grpc, grpcStatus } from './grpc';
 
 export interface GrpcRetryOptions {
   /** Milliseconds to wait before the next attempt; `attempt` counts from 1. */
@@ -52,13 +52,13 @@ export interface BackoffOptions {
   maxIntervalMs(status: StatusObject): number;
 }
 
-const RETRYABLE: ReadonlySet<status> = new Set([
-  status.UNKNOWN,
-  status.RESOURCE_EXHAUSTED,
-  status.UNAVAILABLE,
-  status.ABORTED,
-  status.DATA_LOSS,
-  status.OUT_OF_RANGE,
+const RETRYABLE: ReadonlySet<status> = new Set<status>([
+  grpcStatus.UNKNOWN,
+  grpcStatus.RESOURCE_EXHAUSTED,
+  grpcStatus.UNAVAILABLE,
+  grpcStatus.ABORTED,
+  grpcStatus.DATA_LOSS,
+  grpcStatus.OUT_OF_RANGE,
 ]);
 /** INTERNAL also covers broken connections, which another attempt may mend; the server's own errors read otherwise. */
 const BROKEN_CONNECTION =
@@ -66,7 +66,7 @@ const BROKEN_CONNECTION =
 
 /** Whether another attempt may succeed where this one failed. */
 export function isRetryableError({ code, details }: StatusObject): boolean {
-  return RETRYABLE.has(code) || (code === status.INTERNAL && BROKEN_CONNECTION.test(details));
+  return RETRYABLE.has(code) || (code === grpcStatus.INTERNAL && BROKEN_CONNECTION.test(details));
 }
 
 /** Waits of `initial × factor^(attempt-1)`, capped, with jitter. */
@@ -75,7 +75,7 @@ export function defaultGrpcRetryOptions(options: Partial<BackoffOptions> = {}): 
     factor = 1.7,
     maxAttempts = 10,
     maxJitter = 0.2,
-    initialIntervalMs = ({ code }: StatusObject) => (code === status.RESOURCE_EXHAUSTED ? 1_000 : 100),
+    initialIntervalMs = ({ code }: StatusObject) => (code === grpcStatus.RESOURCE_EXHAUSTED ? 1_000 : 100),
     maxIntervalMs = () => 5_000,
   } = options;
   return {
@@ -95,11 +95,12 @@ function deadlineMs(deadline: Date | number | undefined): number {
 /** An interceptor that repeats failed unary calls as `retryOptions` decide. */
 export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: GrpcRetryOptions): Interceptor {
   return (options, nextCall) => {
+    const { InterceptingCall, Metadata } = grpc();
     const { requestStream, responseStream } = options.method_definition;
     if (requestStream || responseStream) return new InterceptingCall(nextCall(options));
 
     const giveUpAtMs = deadlineMs(options.deadline);
-    let metadata: Metadata;
+    let metadata: GrpcMetadata;
     let message: unknown;
     let listener: InterceptingListener;
     let response: unknown;
@@ -109,11 +110,11 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
 
     const finish = (final: StatusObject) => {
       // The message is held back until the status is known: the listener must see one of each.
-      if (final.code === status.OK && response !== undefined) listener.onReceiveMessage(response);
+      if (final.code === grpcStatus.OK && response !== undefined) listener.onReceiveMessage(response);
       listener.onReceiveStatus(final);
     };
     const onStatus = (received: StatusObject) => {
-      if (received.code === status.OK || !retryableDecider(attempt, received)) {
+      if (received.code === grpcStatus.OK || !retryableDecider(attempt, received)) {
         finish(received);
         return;
       }
@@ -121,9 +122,9 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
       const leftMs = giveUpAtMs - Date.now();
       if (waitMs >= leftMs) {
         // G1: no attempt fits any more
-        const details = `Deadline exceeded after ${attempt} attempts; the last one failed with ${status[received.code]}: ${received.details}`;
+        const details = `Deadline exceeded after ${attempt} attempts; the last one failed with ${grpc().status[received.code]}: ${received.details}`;
         timer = setTimeout(
-          () => finish({ code: status.DEADLINE_EXCEEDED, details, metadata: received.metadata }),
+          () => finish({ code: grpcStatus.DEADLINE_EXCEEDED, details, metadata: received.metadata }),
           Math.max(0, leftMs),
         );
         return;
@@ -156,7 +157,7 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
         listener = startListener as InterceptingListener;
         next(startMetadata, {
           // One parameter: grpc-js takes a listener of this shape as it is, and waits for no callback of ours.
-          onReceiveMetadata: (received: Metadata) => listener.onReceiveMetadata(received),
+          onReceiveMetadata: (received: GrpcMetadata) => listener.onReceiveMetadata(received),
           onReceiveMessage: (received: unknown) => {
             response = received;
           },
@@ -171,11 +172,11 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
         if (timer !== undefined) {
           clearTimeout(timer); // G2
           timer = undefined;
-          finish({ code: status.CANCELLED, details: 'Cancelled on client', metadata: new Metadata() });
+          finish({ code: grpcStatus.CANCELLED, details: 'Cancelled on client', metadata: new Metadata() });
           return;
         }
         if (attempt === 1) next();
-        else current.cancelWithStatus(status.CANCELLED, 'Cancelled on client');
+        else current.cancelWithStatus(grpcStatus.CANCELLED, 'Cancelled on client');
       },
     });
   };

@@ -30,8 +30,10 @@ export function extendedService<S extends object>(service: S): S {
   const scope = storage.getStore();
   if (scope?.extras === undefined) return service;
   const { extras } = scope;
-  const call = (service as any)[extras.method].bind(service) as (request: any) => Promise<any>;
-  const extended = async (request: any): Promise<any> => {
+  const method: unknown = Reflect.get(service, extras.method);
+  if (typeof method !== 'function') throw new TypeError(`The service has no method ${extras.method}`);
+  const call = async (request: unknown): Promise<unknown> => await method.call(service, request);
+  const extended = async (request: unknown): Promise<unknown> => {
     if (scope.extras === undefined || !extras.matches(request)) return call(request);
     scope.extras = undefined; // X1
     try {

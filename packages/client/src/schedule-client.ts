@@ -7,7 +7,6 @@
  *     server takes a conflict token, but drops an update with an outdated one without a word, which is worse.
  */
 import { randomUUID } from 'node:crypto';
-import { status as grpcStatus } from '@grpc/grpc-js';
 import {
   compilePriority,
   compileRetryPolicy,
@@ -50,6 +49,7 @@ import {
   resolveBaseClientOptions,
 } from './base-client';
 import { isGrpcServiceError } from './errors';
+import { grpcStatus } from './grpc';
 import { errorDetail, rethrowGrpcError } from './grpc-failures';
 import { decodeScheduleSpec, encodeScheduleSpec } from './schedule-spec';
 import {

@@ -6,7 +6,6 @@
  * W1  Every request that changes something carries a request id, made once per call: repeating it changes nothing.
  */
 import { randomUUID } from 'node:crypto';
-import { status as grpcStatus } from '@grpc/grpc-js';
 import {
   compilePriority,
   compileRetryPolicy,
@@ -30,6 +29,7 @@ import {
   QueryRejectedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from './errors';
+import { type GrpcStatus, grpcStatus } from './grpc';
 import { errorDetail, rethrowGrpcError } from './grpc-failures';
 import type {
   WorkflowCancelInput,
@@ -418,7 +418,7 @@ function rethrowMultiOperationError(
     const statuses = errorDetail(error, 'MultiOperationExecutionFailure')?.statuses ?? [];
     const culprit = statuses.find(({ code = 0 }) => code !== grpcStatus.OK && code !== grpcStatus.ABORTED);
     if (culprit !== undefined) {
-      error.code = culprit.code as grpcStatus;
+      error.code = culprit.code as GrpcStatus;
       error.details = culprit.message || error.details;
     }
     if (error.code === grpcStatus.ALREADY_EXISTS) throw alreadyStarted(workflowId, workflowType);
