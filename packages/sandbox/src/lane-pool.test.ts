@@ -51,6 +51,39 @@ describe('a pool', () => {
     });
   });
 
+  it.each(['realm', 'context'] as const)(
+    'gives a worker another bundle: runs keep the one they began with (%s)',
+    async (isolation) => {
+      const { pool, host } = await poolOf({});
+      const version = (word: string) => bundleOf({ hello: `await wf.sleep(5); return "${word}";` });
+      await pool.register(registrationOf(2), version('old'), isolation);
+      const start = (runId: string) => host.activate(2, runId, activationOf(runId, [startJob('hello')]));
+      const fire = async (runId: string) =>
+        readCompletion(await host.activate(2, runId, activationOf(runId, [{ fireTimer: { seq: 1 } }]))).value;
+      await start('a');
+      await pool.replaceBundle(2, version('new'));
+      await start('b');
+      await expect(pool.replaceBundle(2, { code: 'import("node:fs")', hash: 'bad' })).rejects.toMatchObject({
+        code: 'SANDBOX_BUNDLE_REFUSED',
+      });
+      await start('c');
+      expect([await fire('a'), await fire('b'), await fire('c')]).toEqual(['old', 'new', 'new']);
+      // Back to the first one, whose realm is still there as long as a run uses it.
+      await start('d');
+      await pool.replaceBundle(2, version('old'));
+      await start('e');
+      expect([await fire('d'), await fire('e')]).toEqual(['new', 'old']);
+      host.evict(2, 'b');
+      host.evict(2, 'c');
+      host.evict(2, 'd');
+      await start('f');
+      expect((await pool.stats())[0]!.realms).toBe(isolation === 'realm' ? 2 : 1);
+      await expect(pool.replaceBundle(9, version('new'))).rejects.toMatchObject({
+        code: 'SANDBOX_OPTIONS_INVALID',
+      });
+    },
+  );
+
   it('names everything that is wrong with its options', () => {
     expect(() =>
       resolveLanePoolOptions({

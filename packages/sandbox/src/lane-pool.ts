@@ -227,6 +227,28 @@ export class LanePool {
     }
   }
 
+  /**
+   * Gives a worker another bundle: runs that begin or are replayed from now on get it. Runs in memory go on with the
+   * one they have begun with, so whoever wants them on the new one evicts them afterwards.
+   * @throws BundleRefusedError if the bundle cannot be used; then the worker keeps the one it has
+   */
+  async replaceBundle(worker: number, bundle: BundleSource): Promise<void> {
+    const before = this.#registrations.get(worker);
+    if (before === undefined) throw new SandboxOptionsError(`worker ${worker} is not registered`);
+    const request: RegistrationRequest = { ...before, bundle };
+    this.#registrations.set(worker, request);
+    const lanes = [...this.#lanes.values()];
+    const results = await Promise.allSettled(lanes.map((lane) => lane.register(request)));
+    // A lane that was lost meanwhile has told its replacement.
+    const refused = results.find(
+      ({ status, reason }: any) => status === 'rejected' && !(reason instanceof LaneLostError),
+    );
+    if (refused === undefined || this.#registrations.get(worker) !== request) return;
+    this.#registrations.set(worker, before);
+    await Promise.allSettled(lanes.map((lane) => lane.register(before)));
+    throw (refused as PromiseRejectedResult).reason;
+  }
+
   /** Forgets a worker and all its runs. */
   unregister(worker: number): void {
     if (!this.#registrations.delete(worker)) return;

@@ -69,6 +69,7 @@ interface LoadedBundle {
 
 interface Worker {
   readonly registration: WorkerRegistration;
+  /** For runs that begin from now on. */
   readonly bundle: LoadedBundle;
   readonly isolation: Isolation;
   readonly runs: Map<string, Run>;
@@ -76,6 +77,8 @@ interface Worker {
 
 interface Run {
   readonly workflowType: string;
+  /** What it has begun with. */
+  readonly bundle: LoadedBundle;
   readonly realm: Realm;
 }
 
@@ -120,7 +123,8 @@ export class Lane {
   }
 
   /**
-   * Makes a worker's runs possible on this lane.
+   * Makes a worker's runs possible on this lane. A worker that is known already gets another bundle: its runs go on
+   * with the one that they have begun with, until they are evicted.
    * @throws BundleRefusedError, or what the runtime throws for a bundle of another format
    */
   register(registration: WorkerRegistration, bundle: BundleSource, isolation: Isolation): void {
@@ -134,17 +138,21 @@ export class Lane {
         realm: undefined,
       };
     }
-    if (isolation === 'realm') {
-      loaded.realm ??= this.#newRealm(loaded, true);
-      loaded.realm.api.register(registration, loaded.realm.load(loaded.script));
-    } else {
+    const { worker: number } = registration;
+    if (isolation === 'context') {
       // A bundle that no run could load should fail here and not at the first task.
       const trial = this.#newRealm(loaded, false);
       trial.api.register(registration, trial.load(loaded.script));
+    } else if (!loaded.workers.has(number)) {
+      loaded.realm ??= this.#newRealm(loaded, true);
+      loaded.realm.api.register(registration, loaded.realm.load(loaded.script));
     }
     this.#bundles.set(bundle.hash, loaded);
-    loaded.workers.add(registration.worker);
-    this.#workers.set(registration.worker, { registration, bundle: loaded, isolation, runs: new Map() });
+    loaded.workers.add(number);
+    const before = this.#workers.get(number);
+    const runs = before?.runs ?? new Map<string, Run>();
+    this.#workers.set(number, { registration, bundle: loaded, isolation, runs });
+    if (before !== undefined) this.#dropUnused(number, before.bundle);
   }
 
   /** Forgets a worker and its runs; its bundle too, when no other worker uses it. */
@@ -153,10 +161,19 @@ export class Lane {
     if (worker === undefined) return;
     this.#workers.delete(number);
     for (const run of worker.runs.values()) this.#count(run, -1);
-    if (worker.isolation === 'realm') worker.bundle.realm?.api.unregister(number);
-    worker.bundle.workers.delete(number);
-    if (worker.bundle.workers.size > 0) return;
-    for (const [hash, loaded] of this.#bundles) if (loaded === worker.bundle) this.#bundles.delete(hash);
+    const bundles = new Set([worker.bundle, ...[...worker.runs.values()].map(({ bundle }) => bundle)]);
+    for (const bundle of bundles) this.#dropUnused(number, bundle);
+  }
+
+  /** Forgets that a worker uses a bundle, unless it still does. */
+  #dropUnused(number: number, bundle: LoadedBundle): void {
+    const worker = this.#workers.get(number);
+    if (worker?.bundle === bundle) return;
+    for (const run of worker?.runs.values() ?? []) if (run.bundle === bundle) return;
+    if (!bundle.workers.delete(number)) return;
+    bundle.realm?.api.unregister(number);
+    if (bundle.workers.size > 0) return;
+    for (const [hash, loaded] of this.#bundles) if (loaded === bundle) this.#bundles.delete(hash);
   }
 
   /** Handles one LaneBatch and gives its completions to the transport. */
@@ -268,6 +285,7 @@ export class Lane {
         runId,
       });
     }
+    if (run.bundle !== worker.bundle) this.#dropUnused(number, run.bundle);
   }
 
   /** L1 @returns the encoded WorkflowActivationCompletion */
@@ -279,7 +297,11 @@ export class Lane {
     if (run === undefined) {
       const facts = initialFacts(activation) ?? unknownRun;
       try {
-        run = { workflowType: facts.workflowType, realm: this.#realmForRun(worker) };
+        run = {
+          workflowType: facts.workflowType,
+          bundle: worker.bundle,
+          realm: this.#realmForRun(worker),
+        };
       } catch (error) {
         return failure(runId, `no context could be made for the run: ${describe(error)}`);
       }
