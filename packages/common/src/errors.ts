@@ -98,4 +98,27 @@ export class ExternalStorageNotConfiguredError extends PerdureError {
 }
 brandError(ExternalStorageNotConfiguredError, 'ExternalStorageNotConfiguredError');
 
+/** A payload is larger than the server takes. */
+export class PayloadTooLargeError extends ValueError {
+  override readonly code: string = 'PAYLOAD_TOO_LARGE';
+
+  /**
+   * @param what  names the field, for example `the result of activity 'charge'`
+   * @param sizeBytes  bytes of the encoded field
+   * @param limitBytes  what the server takes at most
+   */
+  constructor(
+    readonly what: string,
+    readonly sizeBytes: number,
+    readonly limitBytes: number,
+  ) {
+    super(
+      `[TMPRL1103] ${what}: ${sizeBytes} bytes, the server takes ${limitBytes} at most`,
+      undefined,
+      'pass a reference, compress with a payload codec, or set dataConverter.externalStorage',
+    );
+  }
+}
+brandError(PayloadTooLargeError, 'PayloadTooLargeError');
+
 export { errorCode, errorMessage, isAbortError, isError };

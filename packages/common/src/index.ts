@@ -92,6 +92,7 @@ export {
   IllegalStateError,
   NamespaceNotFoundError,
   PayloadConverterError,
+  PayloadTooLargeError,
   PerdureError,
   type PerdureErrorOptions,
   ValueError,

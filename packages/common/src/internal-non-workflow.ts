@@ -22,11 +22,35 @@ export {
 } from './internal-non-workflow/codec-helpers';
 export { isLoadedDataConverter, loadDataConverter } from './internal-non-workflow/data-converter-helpers';
 export {
+  decodeReference,
+  encodeReference,
+  hasWireStages,
+  type PayloadReference,
+  retrievePayloads,
+  storageTargetOf,
+  storePayloads,
+  wireCodecs,
+  withStorageTarget,
+} from './internal-non-workflow/external-storage';
+export {
   joinProtoHostPort,
   normalizeGrpcEndpointAddress,
   type ProtoHostPort,
   splitProtoHostPort,
 } from './internal-non-workflow/host';
+export {
+  checkMemo,
+  checkPayloads,
+  checkSize,
+  DEFAULT_PAYLOAD_LIMITS,
+  limitsOfNamespace,
+  memoBytes,
+  type NamespaceLimits,
+  type PayloadLimits,
+  type PayloadSizeWarning,
+  payloadBytes,
+  payloadsBytes,
+} from './internal-non-workflow/payload-limits';
 export {
   type HttpConnectProxyConfig,
   normalizeTlsConfig,

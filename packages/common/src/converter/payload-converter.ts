@@ -9,8 +9,9 @@
 
 import { utf8Decode, utf8Encode } from '@perdure/proto/lib/utf8';
 import type { Payload } from '@perdure/proto/temporal/api/common/v1/message';
-import { PayloadConverterError, ValueError } from '../errors';
+import { ExternalStorageNotConfiguredError, PayloadConverterError, ValueError } from '../errors';
 import { readProperty } from '../type-helpers';
+import { isReferencePayload } from './reference-payload';
 import type { SerializationContext } from './serialization-context';
 import type { ConverterHint, TypeInfo } from './type-info';
 import { encodingTypes, METADATA_ENCODING_KEY } from './types';
@@ -149,6 +150,7 @@ export class CompositePayloadConverter implements PayloadConverter {
   }
 
   fromPayload<T>(payload: Payload, context?: SerializationContext, hint?: ConverterHint<T>): T {
+    if (isReferencePayload(payload)) throw new ExternalStorageNotConfiguredError(); // storage would have resolved it
     const encoding = encodingOf(payload);
     const converter = this.converterByEncoding.get(encoding);
     if (converter === undefined) {

@@ -4,6 +4,8 @@
  * D1  Codecs apply in order on encode, in reverse on decode.
  * D2  A codec must give back as many payloads as it got: anything else would move values to other arguments.
  * D3  Messages that are given are left as they are; results are new objects.
+ * D4  Functions that take a converter take all stages of it, external storage included; those that take a list of
+ *     codecs take these alone, and are given `wireCodecs(converter)`.
  */
 import type { Payload, Payloads } from '@perdure/proto/temporal/api/common/v1/message';
 import type { LoadedDataConverter } from '../converter/data-converter';
@@ -19,6 +21,7 @@ import type { SerializationContext } from '../converter/serialization-context';
 import type { TypeInfo } from '../converter/type-info';
 import { PayloadConverterError } from '../errors';
 import type { ProtoFailure } from '../failure';
+import { wireCodecs } from './external-storage';
 
 type Recode = (payloads: Payload[]) => Promise<Payload[]>;
 type Maybe<T> = T | null | undefined;
@@ -180,7 +183,7 @@ export async function encodeToPayload(
   typeInfo?: TypeInfo<any, any>,
 ): Promise<Payload> {
   const payload = toPayloadWithTypeInfo(converter.payloadConverter, value, context, typeInfo);
-  return (await encodePayloads(converter.payloadCodecs, [payload], context))[0]!;
+  return (await encodePayloads(wireCodecs(converter), [payload], context))[0]!;
 }
 
 /** A list of values, converted and encoded; undefined for none. */
@@ -189,7 +192,7 @@ export async function encodeToPayloads(
   ...values: unknown[]
 ): Promise<Payload[] | undefined> {
   const payloads = toPayloads(converter.payloadConverter, ...values);
-  return payloads && encodePayloads(converter.payloadCodecs, payloads);
+  return payloads && encodePayloads(wireCodecs(converter), payloads);
 }
 
 /** A list of values, converted and encoded in a context; undefined for none. */
@@ -200,7 +203,7 @@ export async function encodeToPayloadsWithContext(
   typeInfo?: readonly TypeInfo<any, any>[],
 ): Promise<Payload[] | undefined> {
   const payloads = toPayloadsWithContext(converter.payloadConverter, context, values, typeInfo);
-  return payloads && encodePayloads(converter.payloadCodecs, payloads, context);
+  return payloads && encodePayloads(wireCodecs(converter), payloads, context);
 }
 
 /** The values of a record, converted and encoded. */
@@ -212,7 +215,7 @@ export async function encodeMapToPayloads<K extends string>(
   const payloads = Object.fromEntries(
     Object.entries(map).map(([key, value]) => [key, converter.payloadConverter.toPayload(value, context)]),
   ) as Record<K, Payload>;
-  return recodeMap(encoder(converter.payloadCodecs, context), payloads);
+  return recodeMap(encoder(wireCodecs(converter), context), payloads);
 }
 
 /** The failure of anything thrown, converted and encoded. */
@@ -222,7 +225,7 @@ export async function encodeErrorToFailure(
   context?: SerializationContext,
 ): Promise<ProtoFailure> {
   const failure = converter.failureConverter.errorToFailure(error, converter.payloadConverter, context);
-  return recodeFailure(encoder(converter.payloadCodecs, context), failure);
+  return recodeFailure(encoder(wireCodecs(converter), context), failure);
 }
 
 /** A list of payloads, decoded and converted; none for null and undefined. */
@@ -232,7 +235,7 @@ export async function decodeArrayFromPayloads(
   context?: SerializationContext,
   typeInfo?: readonly TypeInfo<any, any>[],
 ): Promise<unknown[]> {
-  const decoded = await decodeOptional(converter.payloadCodecs, payloads, context);
+  const decoded = await decodeOptional(wireCodecs(converter), payloads, context);
   return arrayFromPayloads(converter.payloadConverter, decoded, context, typeInfo);
 }
 
@@ -244,7 +247,7 @@ export async function decodeFromPayloadsAtIndex<T>(
   context?: SerializationContext,
   typeInfo?: TypeInfo<T, any>,
 ): Promise<T> {
-  const decoded = await decodeOptional(converter.payloadCodecs, payloads, context);
+  const decoded = await decodeOptional(wireCodecs(converter), payloads, context);
   return fromPayloadsAtIndex(converter.payloadConverter, index, decoded, context, typeInfo);
 }
 
@@ -255,7 +258,7 @@ export async function decodeMapFromPayloads<K extends string, T = unknown>(
   context?: SerializationContext,
 ): Promise<Record<K, T> | undefined> {
   if (!map) return undefined;
-  const decoded = await recodeMap(decoder(converter.payloadCodecs, context), map);
+  const decoded = await recodeMap(decoder(wireCodecs(converter), context), map);
   return Object.fromEntries(
     Object.entries(decoded).map(([key, payload]) => [
       key,
@@ -271,6 +274,6 @@ export async function decodeOptionalFailureToOptionalError(
   context?: SerializationContext,
 ): Promise<Error | undefined> {
   if (!failure) return undefined;
-  const decoded = await recodeFailure(decoder(converter.payloadCodecs, context), failure);
+  const decoded = await recodeFailure(decoder(wireCodecs(converter), context), failure);
   return converter.failureConverter.failureToError(decoded, converter.payloadConverter, context);
 }

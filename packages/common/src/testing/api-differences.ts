@@ -4,6 +4,7 @@
 export const ADDITIONAL_VALUES: Readonly<Record<string, string>> = {
   PerdureError: 'base of this SDK’s errors, which carry a code and a hint',
   InvalidDurationError: 'names the option whose duration cannot be read',
+  PayloadTooLargeError: 'names the field, its size and the limit before the server refuses it',
   hasCode: 'how callers tell errors apart across realms and duplicate installs',
   composeInterceptors: 'officially only at lib/interceptors; packages of this SDK meet at the index',
   isReservedName: 'shared by workflow, activity and worker',
