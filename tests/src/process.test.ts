@@ -1,69 +1,28 @@
 /** Worker processes that are killed, told to stop, or simply end, on a real server. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@perdure/client';
 import { serverAddress, until } from './support/harness';
+import { endPrograms, type Program, startProgram, within } from './support/programs';
 
 const address = serverAddress();
 let client: Client;
 let directory: string;
-const children = new Set<ChildProcess>();
 
 beforeAll(async () => {
   client = new Client({ connection: await Connection.connect({ address }) });
   directory = mkdtempSync(join(tmpdir(), 'perdure-tests-'));
 });
 afterAll(async () => {
-  for (const child of children) child.kill('SIGKILL');
+  endPrograms();
   await client.connection.close();
   rmSync(directory, { recursive: true, force: true });
 });
 
-interface WorkerProcess {
-  readonly child: ChildProcess;
-  output(): string;
-  says(text: string, limitMs?: number): Promise<void>;
-  /** Exit code or signal. */
-  readonly ended: Promise<number | string>;
-}
-
-function workerProcess(taskQueue: string, env: Record<string, string> = {}): WorkerProcess {
-  const child = spawn(process.execPath, [join(__dirname, 'support', 'worker-process.js')], {
-    env: { ...process.env, TEST_ADDRESS: address, TEST_QUEUE: taskQueue, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  children.add(child);
-  let output = '';
-  for (const stream of [child.stdout!, child.stderr!]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => {
-      output += chunk;
-    });
-  }
-  const ended = new Promise<number | string>((resolve) => {
-    child.on('exit', (code, signal) => {
-      children.delete(child);
-      resolve(code ?? signal ?? 'unknown');
-    });
-  });
-  return {
-    child,
-    output: () => output,
-    says: (text, limitMs) => until(() => output.includes(text), `the worker says ${text}`, limitMs),
-    ended,
-  };
-}
-
-/** What a promise gives within `limitMs`, with the worker's output if it gives nothing. */
-function within<T>(promise: Promise<T>, limitMs: number, worker: WorkerProcess): Promise<T> {
-  let timer: NodeJS.Timeout;
-  const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing within ${limitMs} ms:\n${worker.output()}`)), limitMs);
-  });
-  return Promise.race([promise, limit]).finally(() => clearTimeout(timer));
-}
+const workerProcess = (taskQueue: string, env: Record<string, string> = {}): Program =>
+  startProgram('support/worker-process.js', { TEST_ADDRESS: address, TEST_QUEUE: taskQueue, ...env });
 
 const start = (workflow: string, taskQueue: string, args: unknown[]) =>
   client.workflow.start(workflow, { taskQueue, workflowId: randomUUID(), args });
