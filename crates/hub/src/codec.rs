@@ -3,9 +3,11 @@
 //! K1  All payloads of one message travel in one request, grouped as they stood in their fields.
 //! K2  Search attributes stay as they are: the server has to read them.
 //! K3  Taking out and putting back visit the fields in the same order.
+//! K4  Payloads name their owner as the other side knows it: what a run gives to an activity or to another workflow,
+//!     and what it gets back from them, belongs to these.
 
 use crate::outbox::{Outbox, element};
-use crate::proto::{self, CodecRequest, PayloadGroup, TaskItem, task_item};
+use crate::proto::{self, CodecRequest, PayloadGroup, PayloadOwner, TaskItem, task_item};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use prost::Message;
@@ -16,14 +18,162 @@ use temporalio_common::data_converters::PayloadConversionError;
 use temporalio_common::payload_visitor::{
     AsyncPayloadVisitor, PayloadField, PayloadFieldData, PayloadVisitable,
 };
+use temporalio_common::protos::coresdk::workflow_activation::{
+    WorkflowActivation, workflow_activation_job::Variant as Job,
+};
+use temporalio_common::protos::coresdk::workflow_commands::{
+    WorkflowCommand, signal_external_workflow_execution::Target,
+    workflow_command::Variant as Command,
+};
+use temporalio_common::protos::coresdk::workflow_completion::{
+    WorkflowActivationCompletion, workflow_activation_completion::Status,
+};
 use temporalio_common::protos::temporal::api::common::v1::Payload;
 use tokio::sync::oneshot;
 
-/// Whose payloads these are.
+/// A run, and whose payloads come back to it (K4).
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Owner {
     pub run_id: String,
     pub workflow_id: String,
+    pub workflow_type: String,
+    /// By kind and sequence number of the command, until its answer.
+    pending: HashMap<(Kind, u32), PayloadOwner>,
+}
+
+/// Sequence numbers count by kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Kind {
+    Activity,
+    Child,
+    Signal,
+    Cancel,
+}
+
+impl Owner {
+    /// The owner of a command's payloads, remembered for its answer.
+    fn of_command(&mut self, command: &WorkflowCommand) -> Option<PayloadOwner> {
+        let (key, owner) = match command.variant.as_ref()? {
+            Command::ScheduleActivity(it) => {
+                ((Kind::Activity, it.seq), activity(&it.activity_id, false))
+            }
+            Command::ScheduleLocalActivity(it) => {
+                ((Kind::Activity, it.seq), activity(&it.activity_id, true))
+            }
+            Command::StartChildWorkflowExecution(it) => (
+                (Kind::Child, it.seq),
+                PayloadOwner {
+                    workflow_id: it.workflow_id.clone(),
+                    workflow_type: it.workflow_type.clone(),
+                    namespace: it.namespace.clone(),
+                    ..PayloadOwner::default()
+                },
+            ),
+            Command::SignalExternalWorkflowExecution(it) => {
+                let owner = match it.target.as_ref()? {
+                    Target::WorkflowExecution(to) => {
+                        workflow(&to.workflow_id, &to.run_id, &to.namespace)
+                    }
+                    Target::ChildWorkflowId(id) => workflow(id, "", ""),
+                };
+                ((Kind::Signal, it.seq), owner)
+            }
+            Command::RequestCancelExternalWorkflowExecution(it) => {
+                let to = it.workflow_execution.as_ref()?;
+                let owner = workflow(&to.workflow_id, &to.run_id, &to.namespace);
+                ((Kind::Cancel, it.seq), owner)
+            }
+            _ => return None,
+        };
+        self.pending.insert(key, owner.clone());
+        Some(owner)
+    }
+
+    /// The owner of what a job brings.
+    fn of_job(&mut self, job: &Job) -> Option<PayloadOwner> {
+        match job {
+            Job::ResolveActivity(it) => self.pending.remove(&(Kind::Activity, it.seq)),
+            // Its result comes later, under the same number.
+            Job::ResolveChildWorkflowExecutionStart(it) => {
+                self.pending.get(&(Kind::Child, it.seq)).cloned()
+            }
+            Job::ResolveChildWorkflowExecution(it) => self.pending.remove(&(Kind::Child, it.seq)),
+            Job::ResolveSignalExternalWorkflow(it) => self.pending.remove(&(Kind::Signal, it.seq)),
+            Job::ResolveRequestCancelExternalWorkflow(it) => {
+                self.pending.remove(&(Kind::Cancel, it.seq))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn activity(activity_id: &str, local: bool) -> PayloadOwner {
+    PayloadOwner {
+        activity: true,
+        activity_id: activity_id.to_owned(),
+        local,
+        ..PayloadOwner::default()
+    }
+}
+
+fn workflow(workflow_id: &str, run_id: &str, namespace: &str) -> PayloadOwner {
+    PayloadOwner {
+        workflow_id: workflow_id.to_owned(),
+        run_id: run_id.to_owned(),
+        namespace: namespace.to_owned(),
+        ..PayloadOwner::default()
+    }
+}
+
+/// Payloads that have left their message.
+pub(crate) struct TakenOut {
+    run_id: String,
+    workflow_id: String,
+    workflow_type: String,
+    direction: Direction,
+    groups: Vec<PayloadGroup>,
+}
+
+impl TakenOut {
+    fn new(owner: &Owner, direction: Direction, groups: Vec<PayloadGroup>) -> Self {
+        Self {
+            run_id: owner.run_id.clone(),
+            workflow_id: owner.workflow_id.clone(),
+            workflow_type: owner.workflow_type.clone(),
+            direction,
+            groups,
+        }
+    }
+
+    pub(crate) fn of_activation(
+        activation: &mut WorkflowActivation,
+        owner: &mut Owner,
+    ) -> Result<Self, String> {
+        let mut groups = Vec::new();
+        for job in &mut activation.jobs {
+            let of = job.variant.as_ref().and_then(|job| owner.of_job(job));
+            take_out(job, of.as_ref(), &mut groups)?;
+        }
+        Ok(Self::new(owner, Direction::Decode, groups))
+    }
+
+    pub(crate) fn of_completion(
+        completion: &mut WorkflowActivationCompletion,
+        owner: &mut Owner,
+    ) -> Result<Self, String> {
+        let mut groups = Vec::new();
+        match &mut completion.status {
+            Some(Status::Successful(success)) => {
+                for command in &mut success.commands {
+                    let of = owner.of_command(command);
+                    take_out(command, of.as_ref(), &mut groups)?;
+                }
+            }
+            Some(Status::Failed(failure)) => take_out(failure, None, &mut groups)?,
+            None => {}
+        }
+        Ok(Self::new(owner, Direction::Encode, groups))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,15 +200,13 @@ impl CodecStage {
         }
     }
 
-    /// Sends the payloads of `message` through the codecs. `Err` is the text of what went wrong.
+    /// Sends payloads of `message` through the codecs and puts them back. `Err` is the text of what went wrong.
     pub(crate) async fn pass<M: PayloadVisitable>(
         &self,
         message: &mut M,
-        direction: Direction,
-        owner: Owner,
+        taken: TakenOut,
     ) -> Result<(), String> {
-        let groups = take_out(message)?;
-        if groups.is_empty() {
+        if taken.groups.is_empty() {
             return Ok(());
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
@@ -67,10 +215,11 @@ impl CodecStage {
         self.tasks.push(&element(&TaskItem {
             kind: Some(task_item::Kind::Codec(CodecRequest {
                 id,
-                encode: direction == Direction::Encode,
-                run_id: owner.run_id,
-                workflow_id: owner.workflow_id,
-                groups,
+                encode: taken.direction == Direction::Encode,
+                run_id: taken.run_id,
+                workflow_id: taken.workflow_id,
+                workflow_type: taken.workflow_type,
+                groups: taken.groups,
             })),
         }));
         let response = receiver
@@ -130,8 +279,11 @@ fn visit<M: PayloadVisitable>(
     }
 }
 
-fn take_out<M: PayloadVisitable>(message: &mut M) -> Result<Vec<PayloadGroup>, String> {
-    let mut groups = Vec::new();
+fn take_out<M: PayloadVisitable>(
+    message: &mut M,
+    owner: Option<&PayloadOwner>,
+    groups: &mut Vec<PayloadGroup>,
+) -> Result<(), String> {
     visit(message, |data| {
         let payloads = match data {
             PayloadFieldData::Single(payload) => vec![payload.encode_to_vec()],
@@ -139,11 +291,13 @@ fn take_out<M: PayloadVisitable>(message: &mut M) -> Result<Vec<PayloadGroup>, S
             PayloadFieldData::Payloads(payloads) => encode(&payloads.payloads),
         };
         if !payloads.is_empty() {
-            groups.push(PayloadGroup { payloads });
+            groups.push(PayloadGroup {
+                payloads,
+                owner: owner.cloned(),
+            });
         }
         Ok(())
-    })?;
-    Ok(groups)
+    })
 }
 
 fn put_back<M: PayloadVisitable>(message: &mut M, groups: Vec<PayloadGroup>) -> Result<(), String> {

@@ -11,6 +11,7 @@ mod hub;
 mod in_place;
 mod metrics;
 mod outbox;
+mod payload_limits;
 pub mod proto;
 mod replay;
 pub mod routing;

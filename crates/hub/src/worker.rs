@@ -7,13 +7,14 @@
 //! W3  The core's worker is finalized only when no future of this worker holds it any more.
 //! W4  A completion that the core does not accept fails the task instead of leaving it open for ever.
 
-use crate::codec::{CodecStage, Direction, Owner};
+use crate::codec::{CodecStage, Owner, TakenOut};
 use crate::config::worker_config;
 use crate::connection::Connection;
 use crate::error::{HubError, chain, decode};
 use crate::hub::Hub;
 use crate::in_place;
 use crate::outbox::{Outbox, activation_element, element};
+use crate::payload_limits::PayloadLimit;
 use crate::proto::{self, TaskItem, WorkerEvent, task_item, worker_event};
 use crate::replay::Replay;
 use crate::routing::{LaneId, WorkerId};
@@ -24,6 +25,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
+use temporalio_common::protos::coresdk::NamespaceInfo;
 use temporalio_common::protos::coresdk::nexus::NexusTaskCompletion;
 use temporalio_common::protos::coresdk::workflow_activation::{
     WorkflowActivation, remove_from_cache::EvictionReason, workflow_activation_job::Variant,
@@ -32,6 +34,7 @@ use temporalio_common::protos::coresdk::workflow_completion::{
     self, WorkflowActivationCompletion, workflow_activation_completion::Status,
 };
 use temporalio_common::protos::coresdk::{ActivityHeartbeat, ActivityTaskCompletion};
+use temporalio_common::protos::temporal::api::enums::v1::WorkflowTaskFailedCause;
 use temporalio_common::protos::temporal::api::failure::v1::{
     ApplicationFailureInfo, Failure, failure::FailureInfo,
 };
@@ -67,6 +70,8 @@ pub struct Worker {
     busy: Arc<Busy>,
     /// Only with codecs: whose payloads the messages of a run carry.
     owners: Mutex<HashMap<String, Owner>>,
+    /// Of the namespace; none until it has been asked for, and none where the worker is told to send everything.
+    payload_limit: PayloadLimit,
 }
 
 /// Counts the futures that hold the core's worker (W3).
@@ -169,6 +174,7 @@ impl Worker {
             stop: Notify::new(),
             busy: Arc::default(),
             owners: Mutex::default(),
+            payload_limit: PayloadLimit::default(),
         }))
     }
 
@@ -196,13 +202,23 @@ impl Worker {
         }
         let _busy = self.busy.enter();
         let core = self.core_or_connect().await?;
-        core.validate()
+        let info = core
+            .validate()
             .await
-            .map(drop)
             .map_err(|cause| HubError::NamespaceUnusable {
                 namespace: self.options.namespace.clone(),
                 cause: chain(&cause),
-            })
+            })?;
+        self.learn_limits(&info);
+        Ok(())
+    }
+
+    fn learn_limits(&self, info: &NamespaceInfo) {
+        if let Some(limits) = &info.limits
+            && !self.options.disable_payload_error_limit
+        {
+            self.payload_limit.set(limits.blob_size_limit_error);
+        }
     }
 
     /// Begins to poll.
@@ -384,10 +400,23 @@ impl Worker {
         self.run_in_place(async move {
             let run_id = completion.run_id.clone();
             if let Some(codec) = &worker.codec {
-                let owner = worker.owner(&run_id);
-                if let Err(text) = codec.pass(&mut completion, Direction::Encode, owner).await {
+                let taken = worker.with_owner(&run_id, |owner| {
+                    TakenOut::of_completion(&mut completion, owner)
+                });
+                let passed = match taken {
+                    Ok(taken) => codec.pass(&mut completion, taken).await,
+                    Err(text) => Err(text),
+                };
+                if let Err(text) = passed {
                     completion = failed(run_id.clone(), text);
                 }
+            }
+            if let Some(text) = worker.payload_limit.violation(&mut completion) {
+                completion = failed_because(
+                    run_id.clone(),
+                    text,
+                    WorkflowTaskFailedCause::PayloadsTooLarge,
+                );
             }
             let done = core.complete_workflow_activation(completion).await;
             if let Err(CompleteWfError::MalformedWorkflowCompletion { reason, .. }) = done {
@@ -497,10 +526,14 @@ impl Worker {
             return self.place(&activation);
         }
         let worker = self.clone();
-        let owner = self.learn_owner(&activation);
+        let taken = self.take_out(&mut activation);
         self.run_in_place(async move {
             let Some(codec) = &worker.codec else { return };
-            match codec.pass(&mut activation, Direction::Decode, owner).await {
+            let passed = match taken {
+                Ok(taken) => codec.pass(&mut activation, taken).await,
+                Err(text) => Err(text),
+            };
+            match passed {
                 Ok(()) => worker.place(&activation),
                 Err(text) => worker.fail_activation(activation.run_id, text),
             }
@@ -717,22 +750,25 @@ impl Worker {
         self.owners.lock().expect("no panic holds this lock")
     }
 
-    fn owner(&self, run_id: &str) -> Owner {
-        self.owners().get(run_id).cloned().unwrap_or_default()
+    fn with_owner<T>(&self, run_id: &str, use_it: impl FnOnce(&mut Owner) -> T) -> T {
+        let mut owners = self.owners();
+        match owners.get_mut(run_id) {
+            Some(owner) => use_it(owner),
+            None => use_it(&mut Owner::default()), // evicted meanwhile
+        }
     }
 
-    fn learn_owner(&self, activation: &WorkflowActivation) -> Owner {
-        let workflow_id = activation.jobs.iter().find_map(|job| match &job.variant {
-            Some(Variant::InitializeWorkflow(start)) => Some(start.workflow_id.clone()),
-            _ => None,
-        });
+    fn take_out(&self, activation: &mut WorkflowActivation) -> Result<TakenOut, String> {
         let mut owners = self.owners();
         let owner = owners.entry(activation.run_id.clone()).or_default();
         owner.run_id.clone_from(&activation.run_id);
-        if let Some(workflow_id) = workflow_id {
-            owner.workflow_id = workflow_id;
+        for job in &activation.jobs {
+            if let Some(Variant::InitializeWorkflow(start)) = &job.variant {
+                owner.workflow_id.clone_from(&start.workflow_id);
+                owner.workflow_type.clone_from(&start.workflow_type);
+            }
         }
-        owner.clone()
+        TakenOut::of_activation(activation, owner)
     }
 }
 
@@ -773,11 +809,19 @@ fn failure(text: String) -> Failure {
 }
 
 fn failed(run_id: String, text: String) -> WorkflowActivationCompletion {
+    failed_because(run_id, text, WorkflowTaskFailedCause::Unspecified)
+}
+
+fn failed_because(
+    run_id: String,
+    text: String,
+    cause: WorkflowTaskFailedCause,
+) -> WorkflowActivationCompletion {
     WorkflowActivationCompletion {
         run_id,
         status: Some(Status::Failed(workflow_completion::Failure {
             failure: Some(failure(text)),
-            ..workflow_completion::Failure::default()
+            force_cause: cause.into(),
         })),
         ..WorkflowActivationCompletion::default()
     }
