@@ -3,17 +3,18 @@
 use crate::connection::millis;
 use crate::error::HubError;
 use crate::proto::{self, poller_behavior, slot_supplier, versioning};
+use crate::slots::{CustomSlots, SlotDesk};
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 use temporalio_common::protos::temporal::api::worker::v1::PluginInfo;
 use temporalio_common::worker::{
     VersioningBehavior, WorkerDeploymentOptions, WorkerDeploymentVersion, WorkerTaskTypes,
 };
 use temporalio_sdk_core::{
-    PollerBehavior, ResourceBasedSlotsOptions, ResourceBasedTunerConfig, ResourceSlotOptions,
-    SlotKind, SlotSupplierOptions, TunerHolder, TunerHolderOptions, WorkerConfig,
-    WorkerVersioningStrategy, WorkflowErrorType,
+    PollerBehavior, ResourceBasedSlotsOptions, ResourceBasedTunerConfig, ResourceController,
+    ResourceSlotOptions, SlotKind, SlotSupplierOptions, TunerHolder, TunerHolderOptions,
+    WorkerConfig, WorkerVersioningStrategy, WorkflowErrorType,
 };
 
 const EVERY_TYPE: &str = "*";
@@ -22,7 +23,11 @@ const MAX_CACHED_WORKFLOWS: u32 = 10_000_000;
 /// Each takes a thread.
 const MAX_REPLAY_CONCURRENCY: u32 = 1024;
 
-pub(crate) fn worker_config(options: &proto::WorkerOptions) -> Result<WorkerConfig, HubError> {
+/// `desk`: where custom slot suppliers ask.
+pub(crate) fn worker_config(
+    options: &proto::WorkerOptions,
+    desk: &Arc<SlotDesk>,
+) -> Result<WorkerConfig, HubError> {
     at_most(
         "maxCachedWorkflows",
         options.max_cached_workflows,
@@ -41,7 +46,7 @@ pub(crate) fn worker_config(options: &proto::WorkerOptions) -> Result<WorkerConf
             Some(options.identity.clone()).filter(|identity| !identity.is_empty()),
         )
         .max_cached_workflows(options.max_cached_workflows as usize)
-        .tuner(Arc::new(tuner(options.slots.as_ref())?))
+        .tuner(Arc::new(tuner(options.slots.as_ref(), desk)?))
         .maybe_workflow_task_poller_behavior(pollers(options.workflow_pollers.as_ref()))
         .maybe_activity_task_poller_behavior(pollers(options.activity_pollers.as_ref()))
         .maybe_nexus_task_poller_behavior(pollers(options.nexus_pollers.as_ref()))
@@ -186,28 +191,51 @@ fn versioning_strategy(
     }
 }
 
-fn tuner(slots: Option<&proto::SlotSuppliers>) -> Result<TunerHolder, HubError> {
+fn tuner(
+    slots: Option<&proto::SlotSuppliers>,
+    desk: &Arc<SlotDesk>,
+) -> Result<TunerHolder, HubError> {
     let Some(slots) = slots else {
         return Err(HubError::OptionsInvalid {
             what: "slots are missing".into(),
         });
     };
-    let resources = ResourceBasedTunerConfig::Options(
-        ResourceBasedSlotsOptions::builder()
-            .target_mem_usage(slots.target_memory)
-            .target_cpu_usage(slots.target_cpu)
-            .build(),
-    );
     TunerHolderOptions::builder()
-        .maybe_workflow_slot_options(supplier(slots.workflow.as_ref()))
-        .maybe_activity_slot_options(supplier(slots.activity.as_ref()))
-        .maybe_local_activity_slot_options(supplier(slots.local_activity.as_ref()))
-        .maybe_nexus_slot_options(supplier(slots.nexus.as_ref()))
-        .maybe_resource_based_config(uses_resources(slots).then_some(resources))
+        .maybe_workflow_slot_options(supplier(slots.workflow.as_ref(), desk))
+        .maybe_activity_slot_options(supplier(slots.activity.as_ref(), desk))
+        .maybe_local_activity_slot_options(supplier(slots.local_activity.as_ref(), desk))
+        .maybe_nexus_slot_options(supplier(slots.nexus.as_ref(), desk))
+        .maybe_resource_based_config(uses_resources(slots).then(|| resources(slots)))
         .build_tuner_holder()
         .map_err(|cause| HubError::OptionsInvalid {
             what: format!("{cause:#}"),
         })
+}
+
+/// Controllers that workers share, for as long as one of them lives.
+static CONTROLLERS: Mutex<Vec<(u32, Weak<ResourceController>)>> = Mutex::new(Vec::new());
+
+fn resources(slots: &proto::SlotSuppliers) -> ResourceBasedTunerConfig {
+    let targets = || {
+        ResourceBasedSlotsOptions::builder()
+            .target_mem_usage(slots.target_memory)
+            .target_cpu_usage(slots.target_cpu)
+            .build()
+    };
+    if slots.controller == 0 {
+        return ResourceBasedTunerConfig::Options(targets());
+    }
+    let mut shared = CONTROLLERS.lock().expect("no panic holds this lock");
+    shared.retain(|(_, controller)| controller.strong_count() > 0);
+    let known = shared
+        .iter()
+        .find(|(number, _)| *number == slots.controller)
+        .and_then(|(_, controller)| controller.upgrade());
+    ResourceBasedTunerConfig::Controller(known.unwrap_or_else(|| {
+        let controller = Arc::new(ResourceController::new(targets()));
+        shared.push((slots.controller, Arc::downgrade(&controller)));
+        controller
+    }))
 }
 
 fn uses_resources(slots: &proto::SlotSuppliers) -> bool {
@@ -222,8 +250,14 @@ fn uses_resources(slots: &proto::SlotSuppliers) -> bool {
     .any(|slots| matches!(slots.kind, Some(slot_supplier::Kind::ResourceBased(_))))
 }
 
-fn supplier<K: SlotKind>(given: Option<&proto::SlotSupplier>) -> Option<SlotSupplierOptions<K>> {
+fn supplier<K: SlotKind + 'static>(
+    given: Option<&proto::SlotSupplier>,
+    desk: &Arc<SlotDesk>,
+) -> Option<SlotSupplierOptions<K>> {
     match given?.kind.as_ref()? {
+        slot_supplier::Kind::Custom(_) => Some(SlotSupplierOptions::Custom(Arc::new(
+            CustomSlots::new(desk),
+        ))),
         slot_supplier::Kind::Fixed(slots) => Some(SlotSupplierOptions::FixedSize {
             slots: *slots as usize,
         }),

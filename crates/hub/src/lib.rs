@@ -17,6 +17,7 @@ mod replay;
 pub mod routing;
 mod rpc;
 mod runtime;
+mod slots;
 mod telemetry;
 mod worker;
 

@@ -19,12 +19,14 @@ use crate::proto::{self, TaskItem, WorkerEvent, task_item, worker_event};
 use crate::replay::Replay;
 use crate::routing::{LaneId, WorkerId};
 use crate::runtime::Runtime;
+use crate::slots::SlotDesk;
 use prost::Message;
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
+use temporalio_client::tonic::Code;
 use temporalio_common::protos::coresdk::NamespaceInfo;
 use temporalio_common::protos::coresdk::nexus::NexusTaskCompletion;
 use temporalio_common::protos::coresdk::workflow_activation::{
@@ -40,7 +42,8 @@ use temporalio_common::protos::temporal::api::failure::v1::{
 };
 use temporalio_sdk_core::replay::ReplayWorkerInput;
 use temporalio_sdk_core::{
-    CompleteWfError, PollError, Worker as CoreWorker, WorkerConfig, init_replay_worker, init_worker,
+    CompleteWfError, PollError, Worker as CoreWorker, WorkerConfig, WorkerValidationError,
+    init_replay_worker, init_worker,
 };
 use tokio::sync::Notify;
 
@@ -58,6 +61,7 @@ pub struct Worker {
     config: WorkerConfig,
     tasks: Arc<Outbox>,
     codec: Option<CodecStage>,
+    slots: Arc<SlotDesk>,
     replay: Option<Arc<Replay>>,
     /// Whether a timer runs that tells of results (replay only).
     lingering: Arc<AtomicBool>,
@@ -157,11 +161,13 @@ impl Worker {
     ) -> Result<Arc<Self>, HubError> {
         let options: proto::WorkerOptions = decode(bytes, "WorkerOptions")?;
         runtime.with_core(|_| Ok(()))?;
+        let slots = SlotDesk::new(tasks.clone());
         Ok(Arc::new(Self {
             number: hub.next_worker(),
             hub: hub.clone(),
             runtime,
-            config: worker_config(&options)?,
+            config: worker_config(&options, &slots)?,
+            slots,
             codec: options.codec.then(|| CodecStage::new(tasks.clone())),
             options,
             tasks,
@@ -221,6 +227,25 @@ impl Worker {
         }
     }
 
+    /// Of a connection that was not there when the worker was made. What the server cannot say now, polling will tell.
+    async fn validate_late(&self, core: &CoreWorker) -> Result<(), HubError> {
+        match core.validate().await {
+            Err(WorkerValidationError::NamespaceDescribeError { source, .. })
+                if is_final(source.code()) =>
+            {
+                Err(HubError::NamespaceUnusable {
+                    namespace: self.options.namespace.clone(),
+                    cause: chain(&source),
+                })
+            }
+            Ok(info) => {
+                self.learn_limits(&info);
+                Ok(())
+            }
+            Err(_) => Ok(()),
+        }
+    }
+
     /// Begins to poll.
     pub fn start(self: &Arc<Self>, lanes: &[LaneId]) -> Result<(), HubError> {
         if self.started.swap(true, Ordering::AcqRel) {
@@ -244,7 +269,11 @@ impl Worker {
                 connected = connecting => connected,
                 () = worker.stopped() => Err(HubError::WorkerClosed { what: "connecting" }),
             };
-            match connected.and_then(|standing| worker.make_core(standing)) {
+            let made = match connected.and_then(|standing| worker.make_core(standing)) {
+                Ok(core) => worker.validate_late(&core).await.map(|()| core),
+                Err(error) => Err(error),
+            };
+            match made {
                 Ok(core) => worker.poll(&core),
                 Err(_) if worker.is_stopping() => worker.drained_all(),
                 Err(error) => worker.fatal(error.code(), &error.to_string()),
@@ -369,6 +398,12 @@ impl Worker {
         if let Some(codec) = &self.codec {
             codec.answer(response);
         }
+        Ok(())
+    }
+
+    /// `bytes`: an encoded perdure.core.v1.SlotAnswer.
+    pub fn answer_slot(&self, bytes: &[u8]) -> Result<(), HubError> {
+        self.slots.answer(&decode(bytes, "SlotAnswer")?);
         Ok(())
     }
 
@@ -795,6 +830,14 @@ fn is_everyday(reason: &str) -> bool {
     ]
     .iter()
     .any(|everyday| everyday.as_str_name() == reason)
+}
+
+/// Whether asking again would bring the same answer.
+fn is_final(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NotFound | Code::InvalidArgument | Code::PermissionDenied | Code::Unauthenticated
+    )
 }
 
 fn failure(text: String) -> Failure {

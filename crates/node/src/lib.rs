@@ -52,6 +52,7 @@ fn main(mut cx: ModuleContext) -> NeonResult<()> {
     export(cx, "activityHeartbeat", activity_heartbeat)?;
     export(cx, "nexusComplete", nexus_complete)?;
     export(cx, "codecComplete", codec_complete)?;
+    export(cx, "slotAnswer", slot_answer)?;
     export(cx, "laneOpen", lane_open)?;
     export(cx, "laneComplete", lane_complete)?;
     export(cx, "laneClose", lane_close)?;
@@ -267,6 +268,12 @@ fn nexus_complete<'cx>(cx: &mut FunctionContext<'cx>) -> Given<'cx> {
 fn codec_complete<'cx>(cx: &mut FunctionContext<'cx>) -> Given<'cx> {
     let response = bytes(cx, 1)?;
     worker(cx, 0)?.answer_codec(&response)?;
+    undefined(cx)
+}
+
+fn slot_answer<'cx>(cx: &mut FunctionContext<'cx>) -> Given<'cx> {
+    let answer = bytes(cx, 1)?;
+    worker(cx, 0)?.answer_slot(&answer)?;
     undefined(cx)
 }
 

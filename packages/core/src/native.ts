@@ -107,6 +107,8 @@ export interface Native {
   nexusComplete(worker: WorkerHandle, completion: Uint8Array): Promise<void>;
   /** @param response CodecResponse */
   codecComplete(worker: WorkerHandle, response: Uint8Array): void;
+  /** @param answer SlotAnswer to a SlotRequest */
+  slotAnswer(worker: WorkerHandle, answer: Uint8Array): void;
 
   /**
    * Called on a lane's own thread: makes the lane known to the hub. Never keeps the process alive by itself.
