@@ -1,5 +1,6 @@
 /** One object per namespace, with a sub-client per field of work. */
-import { AsyncCompletionClient } from './async-completion-client';
+import { ActivityClient } from './activity-client';
+import type { ActivityClientInterceptor } from './activity-client-interceptors';
 import {
   BaseClient,
   type BaseClientOptions,
@@ -7,6 +8,8 @@ import {
   resolveBaseClientOptions,
 } from './base-client';
 import type { WorkflowClientInterceptor, WorkflowClientInterceptors } from './interceptors';
+import { NexusClient } from './nexus-client';
+import type { NexusClientInterceptor } from './nexus-client-interceptors';
 import { ScheduleClient, type ScheduleClientInterceptor } from './schedule-client';
 import type { QueryRejectCondition } from './types';
 import { WorkflowClient } from './workflow-client';
@@ -22,6 +25,8 @@ export interface ClientPlugin {
 export interface ClientInterceptors {
   workflow?: WorkflowClientInterceptors | WorkflowClientInterceptor[];
   schedule?: ScheduleClientInterceptor[];
+  activity?: ActivityClientInterceptor[];
+  nexus?: NexusClientInterceptor[];
 }
 
 export interface ClientOptions extends BaseClientOptions {
@@ -60,10 +65,15 @@ export class Client extends BaseClient {
   readonly options: LoadedClientOptions;
   /** Workflows. */
   readonly workflow: WorkflowClient;
-  /** Activities: completion from outside. */
-  readonly activity: AsyncCompletionClient;
+  /** Activities: without a workflow, and completion from outside. */
+  readonly activity: ActivityClient;
   /** Schedules. */
   readonly schedule: ScheduleClient;
+  /**
+   * Nexus operations without a workflow.
+   * @experimental
+   */
+  readonly nexus: NexusClient;
 
   constructor(given: ClientOptions = {}) {
     const options = applyPlugins(given);
@@ -82,7 +92,8 @@ export class Client extends BaseClient {
       interceptors: interceptors.workflow,
       queryRejectCondition: workflow.queryRejectCondition,
     });
-    this.activity = new AsyncCompletionClient(shared);
+    this.activity = new ActivityClient({ ...shared, interceptors: interceptors.activity });
     this.schedule = new ScheduleClient({ ...shared, interceptors: interceptors.schedule });
+    this.nexus = new NexusClient({ ...shared, interceptors: interceptors.nexus });
   }
 }

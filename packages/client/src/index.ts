@@ -62,6 +62,59 @@ export {
   type WorkflowUpdateValidatorType,
 } from '@perdure/common';
 export {
+  ActivityClient,
+  type ActivityClientOptions,
+  type ActivityHandle,
+  type TypedActivityClient,
+} from './activity-client';
+export { ActivityExecutionAlreadyStartedError, ActivityExecutionFailedError } from './activity-client-errors';
+export type {
+  ActivityCancelInput,
+  ActivityClientInterceptor,
+  ActivityCountInput,
+  ActivityDescribeInput,
+  ActivityGetResultInput,
+  ActivityListInput,
+  ActivityPauseInput,
+  ActivityRestoreOriginalOptionsInput,
+  ActivityStartInput,
+  ActivityTerminateInput,
+  ActivityUnpauseInput,
+  ActivityUpdateOptionsInput,
+} from './activity-client-interceptors';
+export type {
+  ActivityArgs,
+  ActivityDescribeOptions,
+  ActivityName,
+  ActivityOptions,
+  ActivityOptionsFor,
+  ActivityOptionsUpdate,
+  ActivityOptionsUpdateResult,
+  ActivityOptionsWithArgs,
+  ActivityPauseOptions,
+  ActivityResult,
+  ActivityUnpauseOptions,
+  GetActivityHandleOptions,
+} from './activity-client-options';
+export {
+  type ActivityExecutionDescription,
+  type ActivityExecutionInfo,
+  ActivityExecutionStatus,
+  ActivityIdConflictPolicy,
+  ActivityIdReusePolicy,
+  type CountActivityExecutions,
+  decodeActivityExecutionStatus,
+  decodeActivityIdConflictPolicy,
+  decodeActivityIdReusePolicy,
+  decodePendingActivityState,
+  encodeActivityExecutionStatus,
+  encodeActivityIdConflictPolicy,
+  encodeActivityIdReusePolicy,
+  encodePendingActivityState,
+  PendingActivityState,
+  type RawActivityExecutionCallbacks,
+} from './activity-client-types';
+export {
   AsyncCompletionClient,
   type AsyncCompletionClientOptions,
   type AsyncCompletionCompleteOptions,
@@ -138,6 +191,57 @@ export type {
   WorkflowStartUpdateWithStartOutput,
   WorkflowTerminateInput,
 } from './interceptors';
+export {
+  type LoadedNexusClientOptions,
+  NexusClient,
+  type NexusClientOptions,
+  type NexusOperationHandle,
+  type NexusServiceClient,
+} from './nexus-client';
+export {
+  NexusOperationAlreadyStartedError,
+  NexusOperationFailureError,
+  NexusOperationNotFoundError,
+} from './nexus-client-errors';
+export type {
+  CancelNexusOperationInput,
+  CountNexusOperationsInput,
+  DescribeNexusOperationInput,
+  GetNexusOperationResultInput,
+  ListNexusOperationsInput,
+  NexusClientInterceptor,
+  StartNexusOperationInput,
+  TerminateNexusOperationInput,
+} from './nexus-client-interceptors';
+export {
+  type DescribeNexusOperationOptions,
+  decodeNexusOperationCancellationState,
+  decodeNexusOperationExecutionStatus,
+  decodeNexusOperationIdConflictPolicy,
+  decodeNexusOperationIdReusePolicy,
+  decodePendingNexusOperationState,
+  encodeNexusOperationCancellationState,
+  encodeNexusOperationExecutionStatus,
+  encodeNexusOperationIdConflictPolicy,
+  encodeNexusOperationIdReusePolicy,
+  encodePendingNexusOperationState,
+  type GetNexusOperationHandleOptions,
+  type ListNexusOperationsOptions,
+  NexusOperationCancellationState,
+  type NexusOperationExecution,
+  type NexusOperationExecutionCancellationInfo,
+  type NexusOperationExecutionCount,
+  type NexusOperationExecutionCountGroup,
+  type NexusOperationExecutionDescription,
+  NexusOperationExecutionStatus,
+  NexusOperationIdConflictPolicy,
+  NexusOperationIdReusePolicy,
+  PendingNexusOperationState,
+  type RawNexusOperationExecutionCancellationInfo,
+  type RawNexusOperationExecutionInfo,
+  type RawNexusOperationExecutionListInfo,
+  type StartNexusOperationOptions,
+} from './nexus-client-types';
 export type { RpcCall, RpcTransport, ServiceFactory } from './rpc';
 export {
   type CompiledScheduleAction,
@@ -185,6 +289,7 @@ export {
   type ScheduleSummaryStartWorkflowAction,
   type ScheduleUpdateOptions,
 } from './schedule-types';
+export { ServerFeatureUnavailableError } from './server-features';
 export { HealthService, OperatorService, TestService, WorkflowService } from './services';
 export {
   type CountWorkflowExecution,

@@ -21,6 +21,7 @@ describe('the public API', () => {
   it('adds nothing to the reference but what it documents', () => {
     expect(Object.keys(client).filter((name) => !surface.values.includes(name))).toEqual([
       'ConnectionFailedError',
+      'ServerFeatureUnavailableError',
     ]);
   });
 });
