@@ -96,12 +96,12 @@ export class SinkDispatcher {
     if (info.unsafe.isReplaying) return; // D2
     const level = record.fn.toUpperCase();
     if (!LOG_LEVELS.has(level)) return;
-    const [message, meta] = record.args as [string, Record<string, unknown> | undefined];
-    this.logger.log(level as LogLevel, message, {
+    const [message, meta] = record.args;
+    this.logger.log(level as LogLevel, message as string, {
       sdkComponent: SdkComponent.workflow,
       ...workflowLogAttributes(info),
       taskQueue: info.taskQueue ?? this.taskQueue,
-      ...meta,
+      ...(typeof meta === 'object' ? meta : meta !== undefined && { attributes: meta }),
     });
   }
 

@@ -7,14 +7,15 @@
  * V2  A lane that is lost is reported to the hub before its replacement is offered.
  * V3  While lanes start, the process stays alive; afterwards they never keep it.
  */
-import type { Logger, MetricMeter } from '@perdure/common';
+import type { Logger, LogLevel, MetricMeter } from '@perdure/common';
 import { SdkComponent } from '@perdure/common';
 import { loadNative } from '@perdure/core';
 import { LaneLost } from '@perdure/proto/perdure/core/v1/exchange';
 import type { BundleCoverage, BundleSource, LaneLostReport, LanePool, LaneWarning } from '@perdure/sandbox';
 import type { SinkCallRecord } from '@perdure/workflow/runtime';
+import { DefaultLogger } from './logger';
 import type { IssuedCommand } from './nondeterminism';
-import { replayingSinks, SinkDispatcher } from './sinks';
+import { LOGGER_SINK, replayingSinks, SinkDispatcher } from './sinks';
 import type { CompiledWorkerOptions } from './worker-options';
 import { defaultLaneCount } from './worker-options';
 
@@ -89,6 +90,7 @@ export class WorkflowHost {
         replayingSinks: replayingSinks(options.sinks),
         showStackTraceSources: options.showStackTraceSources,
         ...(options.activities !== undefined && { activityNames: activityNames(options.activities) }),
+        ...loggedFrom(options, this.logger),
         traceCommands: onCommand !== undefined,
         workflowFailureErrorTypes: options.workflowFailureErrorTypes,
       };
@@ -223,6 +225,13 @@ export class WorkflowHost {
 /** Tools that read NODE_V8_COVERAGE set it themselves; the other variable is for those that do not. */
 function countsCoverage(): boolean {
   return Boolean(process.env.NODE_V8_COVERAGE || process.env.PERDURE_WORKFLOW_COVERAGE);
+}
+
+/** Where our own logger gets the lines, and no sink of the user: from which level on it writes. */
+function loggedFrom({ sinks }: CompiledWorkerOptions, logger: Logger): { logLevel?: LogLevel } {
+  return logger instanceof DefaultLogger && !Object.hasOwn(sinks, LOGGER_SINK)
+    ? { logLevel: logger.level }
+    : {};
 }
 
 /** What local activities can be called. */

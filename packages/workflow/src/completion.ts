@@ -74,7 +74,8 @@ export function endWithError(run: Run, error: unknown): void {
   }
 }
 
-function isContinueAsNew(error: unknown): error is ContinueAsNew {
+/** Never throws. */
+export function isContinueAsNew(error: unknown): error is ContinueAsNew {
   try {
     return error instanceof ContinueAsNew;
   } catch {

@@ -219,7 +219,8 @@ describe('handlers that still run', () => {
       throw ApplicationFailure.nonRetryable('failed');
     });
     await s.commands([job.start()]);
-    expect((await s.activate([job.signal('add', 1), job.fireTimer(1)])).sinkCalls).toEqual([]);
+    const { sinkCalls } = await s.activate([job.signal('add', 1), job.fireTimer(1)]);
+    expect(sinkCalls.map(({ args }) => args[0])).toEqual(['Workflow failed']);
   });
 });
 

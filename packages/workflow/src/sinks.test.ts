@@ -51,7 +51,7 @@ describe('a sink', () => {
     });
     const outcome = await s.activate([job.start()]);
     expect(outcome.failed).toBe('failed');
-    expect(outcome.sinkCalls).toHaveLength(1);
+    expect(outcome.sinkCalls.map(({ args }) => args[0])).toEqual(['about to fail', 'Workflow failed']);
   });
 });
 
@@ -61,12 +61,12 @@ describe('log', () => {
       log.info('first', { a: 1 });
       log.log('WARN', 'second');
       await sleep(1);
-      log.debug('third');
+      log.warn('third');
     });
     expect((await s.activate([job.start()], { isReplaying: true })).sinkCalls).toEqual([]);
     const { sinkCalls } = await s.activate([job.fireTimer(1)]);
     expect(sinkCalls.map(({ sink, fn, args }) => [sink, fn, args[0]])).toEqual([
-      ['__temporal_logger', 'debug', 'third'],
+      ['__temporal_logger', 'warn', 'third'],
     ]);
     expect(sinkCalls[0]?.args[1]).toMatchObject({
       sdkComponent: 'workflow',

@@ -71,15 +71,18 @@ export function serverAddress(): string {
   return address;
 }
 
-/** Call at the top of a test file; the members can be used inside of tests. */
-export function harness(): Harness {
+/**
+ * Call at the top of a test file; the members can be used inside of tests.
+ * @param makeLogger default: one that keeps lines in `log`
+ */
+export function harness(makeLogger?: () => Logger): Harness {
   const address = serverAddress();
   const log = new LineKeeper();
   let connection: NativeConnection;
   let client: Client;
 
   beforeAll(async () => {
-    Runtime.install({ logger: log });
+    Runtime.install({ logger: makeLogger?.() ?? log });
     connection = await NativeConnection.connect({ address });
     client = new Client({ connection: await Connection.connect({ address }) });
   });

@@ -21,7 +21,7 @@ import type Long from 'long';
 import { resolveActivity } from '../activities';
 import { cancelWorkflow } from '../cancellation-scope';
 import { resolveChild, resolveChildStart } from '../children';
-import { endWithError, endWithResult } from '../completion';
+import { endWithError, endWithResult, isCancellation, isContinueAsNew } from '../completion';
 import { unblockConditions } from '../conditions';
 import { ActivationError } from '../errors';
 import { resolveCancelRequest, resolveSignal } from '../external-workflows';
@@ -34,6 +34,7 @@ import {
   joinInterceptors,
   type WorkflowExecuteInput,
 } from '../interceptors';
+import { logLifecycle } from '../log';
 import { resolveNexus, resolveNexusStart } from '../nexus';
 import { notifyHasPatch } from '../patches';
 import { payloadsToArgs } from '../payloads';
@@ -226,6 +227,7 @@ async function execute(
   const interceptors = run.interceptors;
   let value: unknown;
   let failure: { error: unknown } | undefined;
+  logLifecycle(run, 'DEBUG', 'Workflow started');
   try {
     value = await (interceptors === undefined
       ? fn(...input.args)
@@ -234,12 +236,20 @@ async function execute(
           'execute',
           async (changed: WorkflowExecuteInput) => await fn(...changed.args),
         )(input));
+    logLifecycle(run, 'DEBUG', 'Workflow completed');
   } catch (error) {
     failure = { error };
+    logFailure(run, error);
   }
   // Histories have it that the run ends three microtasks after its function, and two after its interceptors.
   if (interceptors === undefined) await undefined;
   await undefined;
   if (failure === undefined) endWithResult(run, value);
   else endWithError(run, failure.error);
+}
+
+function logFailure(run: Run, error: unknown): void {
+  if (isCancellation(error)) logLifecycle(run, 'DEBUG', 'Workflow completed as cancelled');
+  else if (isContinueAsNew(error)) logLifecycle(run, 'DEBUG', 'Workflow continued as new');
+  else logLifecycle(run, 'WARN', 'Workflow failed', error);
 }

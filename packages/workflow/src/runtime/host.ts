@@ -9,6 +9,7 @@
  * H5  The runtime's script (`lib/realm.js`) needs no name beyond those of the language. It reads no global when it
  *     is evaluated, so the realm may be tamed before or after; what it exports is left for the host to harden.
  */
+import type { LogLevel } from '@perdure/common';
 import type { WorkflowBundle } from '@perdure/common/bundle';
 
 /** What the runtime needs from its host. Every function is called with and returns primitives only. */
@@ -43,6 +44,8 @@ export interface WorkerRegistration {
   readonly showStackTraceSources: boolean;
   /** Activities that the worker runs, for a clear error where a local one is not there. Absent: not known. */
   readonly activityNames?: readonly string[];
+  /** Least severe level that the worker's logger writes: lines below it are not made. Absent: all are. */
+  readonly logLevel?: LogLevel;
   /** True: each command is reported by a call `issued(kind, type, stack)` of the sink `__perdure_commands`. */
   readonly traceCommands?: boolean;
   /** Error class names that fail the workflow instead of its task, by workflow type; key "*" for all. */

@@ -124,6 +124,7 @@ export const REGISTRATION: WorkerRegistration = {
   buildId: 'test-build',
   replayingSinks: [],
   showStackTraceSources: false,
+  logLevel: 'INFO',
   workflowFailureErrorTypes: {},
 };
 
