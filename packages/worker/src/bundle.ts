@@ -3,7 +3,7 @@
  * only for the former.
  */
 import { readFile } from 'node:fs/promises';
-import type { BundlerPlugin, WorkflowBundleWithSourceMap } from '@perdure/bundler';
+import type { Bundler, BundlerPlugin, WorkflowBundleWithSourceMap } from '@perdure/bundler';
 import type { Logger } from '@perdure/common';
 import { SdkComponent } from '@perdure/common';
 import { packageVersion } from './connection-options';
@@ -31,9 +31,40 @@ export async function loadBundle(
     return fromCode(await codeOf(options.workflowBundle));
   }
   if (options.workflowsPath === undefined) return undefined;
-  const { bundleWorkflowCode } = require('@perdure/bundler') as typeof import('@perdure/bundler');
-  const bundled: WorkflowBundleWithSourceMap = await bundleWorkflowCode({
-    workflowsPath: options.workflowsPath,
+  return loaded(await bundlerOf(options, options.workflowsPath, logger).bundle());
+}
+
+/** A bundle with the files it depends on. */
+export interface BuiltBundle extends LoadedBundle {
+  /** Absolute paths. */
+  readonly inputFiles: readonly string[];
+}
+
+/** A bundle that can be made again when its files have changed. */
+export interface WatchedBundle {
+  readonly bundle: BuiltBundle;
+  /** @throws errors of the bundler */
+  rebuild(): Promise<BuiltBundle>;
+}
+
+/** @throws errors of the bundler */
+export async function loadWatchedBundle(
+  options: CompiledWorkerOptions,
+  workflowsPath: string,
+  logger: Logger,
+): Promise<WatchedBundle> {
+  const bundler = bundlerOf(options, workflowsPath, logger);
+  const rebuild = async () => {
+    const bundled = await bundler.bundle();
+    return { ...loaded(bundled), inputFiles: bundled.inputFiles };
+  };
+  return { bundle: await rebuild(), rebuild };
+}
+
+function bundlerOf(options: CompiledWorkerOptions, workflowsPath: string, logger: Logger): Bundler {
+  const { Bundler: Make } = require('@perdure/bundler') as typeof import('@perdure/bundler');
+  return new Make({
+    workflowsPath,
     workflowInterceptorModules: [...options.interceptors.workflowModules],
     payloadConverterPath: options.dataConverter.payloadConverterPath,
     failureConverterPath: options.dataConverter.failureConverterPath,
@@ -43,6 +74,9 @@ export async function loadBundle(
     plugins: options.plugins.filter(isBundlerPlugin),
     sourceMap: 'separate',
   });
+}
+
+function loaded(bundled: WorkflowBundleWithSourceMap): LoadedBundle {
   return {
     code: bundled.code,
     hash: bundled.hash,

@@ -123,3 +123,4 @@ export type {
   WorkerInterceptors,
   WorkerOptions,
 } from './worker-options';
+export type { WatchWorkflowsOptions, WorkflowReload } from './workflow-watch';

@@ -41,6 +41,7 @@ import type { WorkerPlugin } from './plugins';
 import { type InjectedSinks, LOGGER_SINK } from './sinks';
 import type { WorkerTuner } from './tuner';
 import { checkTuner } from './tuner';
+import type { WatchWorkflowsOptions } from './workflow-watch';
 
 /** How many polls are open at a time. */
 export type PollerBehavior =
@@ -174,6 +175,11 @@ export interface WorkerOptions {
   /** False: a fresh context for each run. (=true) */
   reuseV8Context?: boolean;
   bundlerOptions?: BundlerOptions;
+  /**
+   * For development: changed workflow code is picked up while the worker runs. Workflows in memory are evicted and
+   * replayed on the new code; open ones that it does not fit are named in the log. Needs `workflowsPath`. (=false)
+   */
+  watchWorkflows?: boolean | WatchWorkflowsOptions;
   /** @deprecated use `workerDeploymentOptions` */
   buildId?: string;
   /** @deprecated use `workerDeploymentOptions` */
@@ -200,6 +206,7 @@ export interface ReplayWorkerOptions
     | 'maxConcurrentWorkflowTaskPolls'
     | 'maxConcurrentNexusTaskPolls'
     | 'maxCachedWorkflows'
+    | 'watchWorkflows'
     | 'useVersioning'
   > {
   /** Name of the task queue that the replay pretends to have. (='fake_replay_queue') */
@@ -262,6 +269,8 @@ export interface CompiledWorkerOptions {
   readonly debugMode: boolean;
   readonly reuseV8Context: boolean;
   readonly bundlerOptions: BundlerOptions;
+  /** Undefined: code is not watched. */
+  readonly watchWorkflows: (WatchWorkflowsOptions & { readonly replayOpenWorkflows: number }) | undefined;
   readonly workerDeploymentOptions: WorkerDeploymentOptions | undefined;
   readonly buildId: string | undefined;
   readonly useVersioning: boolean;
@@ -332,6 +341,8 @@ const CHECKS: Readonly<Record<keyof WorkerOptions, Check>> = {
   debugMode: flag,
   reuseV8Context: flag,
   bundlerOptions: anyObject,
+  watchWorkflows: (value) =>
+    typeof value === 'boolean' || anyObject(value) === undefined ? undefined : 'true, false or an object',
   buildId: text,
   useVersioning: flag,
   enableSDKTracing: flag,
@@ -349,6 +360,12 @@ const BUNDLER_CHECKS: Readonly<Record<keyof BundlerOptions, Check>> = {
   webpackConfigHook: anyFunction,
   ignoreModules: arrayOf(text, 'an array of module names'),
   preloadModules: arrayOf(text, 'an array of module names'),
+};
+
+const WATCH_CHECKS: Readonly<Record<keyof WatchWorkflowsOptions, Check>> = {
+  replayOpenWorkflows: integer(0, 10_000),
+  onReload: anyFunction,
+  onReplay: anyFunction,
 };
 
 const DATA_CONVERTER_CHECKS: Readonly<Record<string, Check>> = {
@@ -375,6 +392,7 @@ const REPLAY_CHECKS: Readonly<Record<string, Check>> = (() => {
     maxConcurrentWorkflowTaskPolls,
     maxConcurrentNexusTaskPolls,
     maxCachedWorkflows,
+    watchWorkflows,
     useVersioning,
     ...kept
   } = CHECKS;
@@ -390,6 +408,15 @@ function checkCommon(check: OptionsCheck, options: Partial<WorkerOptions>): void
     if (text(code) !== undefined && text(codePath) !== undefined) {
       check.add('workflowBundle', 'got neither code nor codePath, takes { code } or { codePath }');
     }
+  }
+  if (typeof options.watchWorkflows === 'object' && options.watchWorkflows !== null) {
+    check.object('watchWorkflows', options.watchWorkflows, WATCH_CHECKS);
+  }
+  if (options.watchWorkflows && options.workflowsPath === undefined) {
+    check.add(
+      'watchWorkflows',
+      'needs workflowsPath: a bundle that was made beforehand has no files to watch',
+    );
   }
   if (options.interceptors !== undefined)
     check.object('interceptors', options.interceptors, INTERCEPTOR_CHECKS);
@@ -648,6 +675,7 @@ function resolve(
     debugMode = Boolean(process.env.TEMPORAL_DEBUG),
     reuseV8Context = true,
     bundlerOptions = {},
+    watchWorkflows = false,
     workerDeploymentOptions,
     buildId,
     useVersioning = false,
@@ -711,6 +739,10 @@ function resolve(
     debugMode,
     reuseV8Context,
     bundlerOptions,
+    watchWorkflows:
+      watchWorkflows === false
+        ? undefined
+        : { replayOpenWorkflows: 20, ...(watchWorkflows === true ? {} : watchWorkflows) },
     workerDeploymentOptions,
     buildId,
     useVersioning,

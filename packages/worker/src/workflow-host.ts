@@ -31,6 +31,12 @@ export interface HostedWorker {
   readonly lanes: readonly number[];
   /** Activations that lanes work on at this moment. */
   readonly inFlightActivations: number;
+  /**
+   * Gives the worker other code: runs that are in memory are evicted and replayed on it at their next task.
+   * Evicts the runs of all workers on the same lanes; they come back by replay too.
+   * @throws errors of the sandbox; the worker keeps the code it has
+   */
+  replaceBundle(bundle: LoadedBundle): Promise<void>;
   /** Resolves once all sink calls that lanes have made so far have arrived: lanes answer in order. */
   caughtUp(): Promise<void>;
   /**
@@ -42,6 +48,9 @@ export interface HostedWorker {
 
 /** Gets each command as workflow code issues it. */
 export type CommandListener = (runId: string, command: IssuedCommand) => void;
+
+/** More runs than a lane can have. */
+const EVERY_RUN = 2 ** 31 - 1;
 
 const COMMANDS_SINK = '__perdure_commands';
 
@@ -110,6 +119,10 @@ export class WorkflowHost {
         },
         get inFlightActivations() {
           return pools.flatMap((pool) => pool.running).filter((run) => run.worker === worker).length;
+        },
+        replaceBundle: async (next) => {
+          await Promise.all(pools.map((pool) => pool.replaceBundle(worker, next)));
+          for (const lane of lanesOf(guest)) loadNative().laneEvict(lane, EVERY_RUN);
         },
         caughtUp: async () => void (await Promise.all(pools.map((pool) => pool.stats()))),
         remove: async (expectSuccessor = false) => this.#remove(guest, expectSuccessor),
@@ -189,10 +202,7 @@ export class WorkflowHost {
     for (const call of calls) {
       const guest = this.#guests.get(call.worker);
       if (call.sink !== COMMANDS_SINK) guest?.sinks.call(call);
-      else {
-        const [kind, type, stack] = call.args as [string, string, string];
-        guest?.onCommand?.(call.runId, { kind, type, stack });
-      }
+      else guest?.onCommand?.(call.runId, call.args[0] as IssuedCommand);
     }
   }
 
