@@ -31,7 +31,7 @@ import type { ActivityPlace, Info } from './info';
 import { infoFromStart } from './info';
 import type { ActivityExecuteInput, ActivityInterceptors, ActivityInterceptorsFactory } from './interceptors';
 import { composeLogger, composeMeter } from './observability';
-import { PayloadStage } from './payload-stage';
+import { contextOf, PayloadStage } from './payload-stage';
 import type { AnyActivityFunction } from './registry';
 import { findActivity } from './registry';
 
@@ -101,13 +101,7 @@ export class Execution {
     this.#abandoned = new Promise((resolve) => {
       this.#abandon = resolve;
     });
-    this.#stage = new PayloadStage(env.dataConverter, {
-      type: 'activity',
-      namespace: start.workflowNamespace || env.namespace,
-      activityId: start.activityId || undefined,
-      workflowId: start.workflowExecution?.workflowId || undefined,
-      isLocal: this.isLocal,
-    });
+    this.#stage = new PayloadStage(env.dataConverter, contextOf(start, env.namespace));
   }
 
   /** Asks user code to stop. Never throws, whatever listeners of the signal do. */

@@ -1,5 +1,5 @@
 /**
- * Values to payloads and back for one activity: payload converter, then codecs.
+ * Values to payloads and back for one activity: payload converter, then codecs, then external storage.
  *
  * P1  Codecs apply in order on encode, in reverse on decode, to all payloads of a field in one call.
  * P2  Payloads inside a failure pass the codecs too, at any depth of its causes.
@@ -8,6 +8,7 @@ import type {
   ActivitySerializationContext,
   Headers,
   LoadedDataConverter,
+  PayloadCodec,
   PayloadTypeInfo,
 } from '@perdure/common';
 import {
@@ -16,26 +17,58 @@ import {
   PayloadConverterError,
   toPayloadWithTypeInfo,
 } from '@perdure/common';
+import { hasWireStages, wireCodecs, withStorageTarget } from '@perdure/common/lib/internal-non-workflow';
 import type { Payload, Payloads } from '@perdure/proto/temporal/api/common/v1/message';
 import type { Failure } from '@perdure/proto/temporal/api/failure/v1/message';
+import type { Start } from '@perdure/proto/temporal/sdk/core/activity_task/activity_task';
 import { activityOptionsOf } from './definition';
 import type { AnyActivityFunction } from './registry';
 
+/** Whose payloads an attempt has to do with; external storage counts them to the workflow where there is one. */
+export function contextOf(start: Start, ownNamespace: string): ActivitySerializationContext {
+  const { activityId, activityType, workflowExecution, workflowType, workflowNamespace, runId } = start;
+  const namespace = workflowNamespace || ownNamespace;
+  const workflowId = workflowExecution?.workflowId || undefined;
+  const context: ActivitySerializationContext = {
+    type: 'activity',
+    namespace,
+    activityId: activityId || undefined,
+    workflowId,
+    isLocal: start.isLocal ?? false,
+  };
+  return withStorageTarget(
+    context,
+    workflowId === undefined
+      ? { kind: 'activity', namespace, id: activityId ?? '', runId: runId ?? '', type: activityType ?? '' }
+      : {
+          kind: 'workflow',
+          namespace,
+          id: workflowId,
+          runId: workflowExecution?.runId ?? '',
+          type: workflowType ?? '',
+        },
+  );
+}
+
 export class PayloadStage {
+  readonly #codecs: readonly PayloadCodec[];
+
   constructor(
     private readonly converter: LoadedDataConverter,
     private readonly context: ActivitySerializationContext,
-  ) {}
+  ) {
+    this.#codecs = wireCodecs(converter);
+  }
 
   get hasCodecs(): boolean {
-    return this.converter.payloadCodecs.length > 0;
+    return hasWireStages(this.converter);
   }
 
   /** Through the codecs, from the wire. */
   async decodePayloads(payloads: Payload[] | undefined): Promise<Payload[]> {
     let current = payloads ?? [];
     if (current.length === 0) return current;
-    for (const codec of [...this.converter.payloadCodecs].reverse()) {
+    for (const codec of [...this.#codecs].reverse()) {
       current = list(await codec.decode(current, this.context)); // P1
     }
     return current;
@@ -45,8 +78,7 @@ export class PayloadStage {
   async encodePayloads(payloads: Payload[]): Promise<Payload[]> {
     let current = payloads;
     if (current.length === 0) return current;
-    for (const codec of this.converter.payloadCodecs)
-      current = list(await codec.encode(current, this.context));
+    for (const codec of this.#codecs) current = list(await codec.encode(current, this.context));
     return current;
   }
 

@@ -19,7 +19,7 @@ import {
   MetricMeterWithComposedTags,
   SdkComponent,
 } from '@perdure/common';
-import { decodeOptionalSingle, encodeToPayload } from '@perdure/common/lib/internal-non-workflow';
+import { decodeOptionalSingle, encodeToPayload, wireCodecs } from '@perdure/common/lib/internal-non-workflow';
 import { isAbortError } from '@perdure/common/lib/type-helpers';
 import type { Request, StartOperationResponse } from '@perdure/proto/temporal/api/nexus/v1/message';
 import type { NexusTaskCompletion } from '@perdure/proto/temporal/sdk/core/nexus/nexus';
@@ -198,10 +198,12 @@ export class Execution {
     payload: NonNullable<Request['startOperation']>['payload'],
     inputType: any,
   ): Promise<unknown> {
-    const { payloadCodecs, payloadConverter } = this.env.dataConverter;
+    const { dataConverter } = this.env;
     try {
-      const decoded = await decodeOptionalSingle(payloadCodecs, payload);
-      return decoded && fromPayloadWithTypeInfo(payloadConverter, decoded, undefined, inputType);
+      const decoded = await decodeOptionalSingle(wireCodecs(dataConverter), payload);
+      return (
+        decoded && fromPayloadWithTypeInfo(dataConverter.payloadConverter, decoded, undefined, inputType)
+      );
     } catch (error) {
       throw new HandlerError('BAD_REQUEST', `The input cannot be decoded: ${(error as Error)?.message}`, {
         cause: error,

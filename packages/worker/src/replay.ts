@@ -16,7 +16,7 @@ import { ReplayHistory, WorkerOptions as WorkerOptionsMessage } from '@perdure/p
 import { History } from '@perdure/proto/temporal/api/history/v1/message';
 import { DeterminismViolationError } from '@perdure/workflow';
 import { loadBundle } from './bundle';
-import { CodecStage } from './codec-stage';
+import { CodecStage, replayStages } from './codec-stage';
 import { loadConverters } from './data-converter';
 import { ReplayError, WorkerFatalError } from './errors';
 import { toHistory } from './history';
@@ -126,12 +126,12 @@ class Replayer {
   async #open(): Promise<void> {
     const { options, runtime, bundle } = this;
     const native = loadNative();
-    const { payloadCodecs } = loadConverters(options.dataConverter);
+    const stages = replayStages(loadConverters(options.dataConverter));
     const message = workerOptionsMessage(options, {
       workflows: true,
       activities: false,
       nexus: false,
-      codec: payloadCodecs.length > 0,
+      codec: stages.length > 0,
       buildId: bundle.buildId,
     });
     // Y2
@@ -143,8 +143,8 @@ class Replayer {
       (batch) => this.#onTasks(batch),
     );
     this.#handle = handle;
-    if (payloadCodecs.length > 0) {
-      this.#codecs = new CodecStage(payloadCodecs, options.namespace, (response) =>
+    if (stages.length > 0) {
+      this.#codecs = new CodecStage(stages, options.namespace, (response) =>
         native.codecComplete(handle, response),
       );
     }

@@ -11,7 +11,7 @@
 
 import type { ActivityRunner } from '@perdure/activity/runner';
 import type { Client } from '@perdure/client';
-import type { Duration, Logger } from '@perdure/common';
+import type { Duration } from '@perdure/common';
 import { IllegalStateError } from '@perdure/common';
 import { msToNumber } from '@perdure/common/lib/time';
 import type { WorkerHandle } from '@perdure/core';
@@ -21,7 +21,7 @@ import type { WorkerEvent } from '@perdure/proto/perdure/core/v1/exchange';
 import { TaskBatch } from '@perdure/proto/perdure/core/v1/exchange';
 import { WorkerOptions as WorkerOptionsMessage } from '@perdure/proto/perdure/core/v1/options';
 import { makeActivityRunner } from './activities';
-import { loadBundle, loadWatchedBundle, type WatchedBundle } from './bundle';
+import { loadBundle } from './bundle';
 import { CodecStage, workerStages } from './codec-stage';
 import { NativeConnection } from './connection';
 import { loadConverters } from './data-converter';
@@ -41,8 +41,7 @@ import type { State } from './state';
 import { WorkerState } from './state';
 import type { CompiledWorkerOptions, ReplayWorkerOptions, WorkerOptions } from './worker-options';
 import { compileWorkerOptions } from './worker-options';
-import type { HostedWorker, LoadedBundle } from './workflow-host';
-import type { WorkflowWatch } from './workflow-watch';
+import type { HostedWorker } from './workflow-host';
 
 /** State of the polls of one kind. */
 export type PollerState = 'POLLING' | 'SHUTDOWN' | 'FAILED';
@@ -95,9 +94,9 @@ export class Worker {
       if (compiled.workflowsPath !== undefined || compiled.workflowBundle !== undefined) {
         runtime.workflows.prepare(compiled);
       }
-      const [connection, { bundle, watched }] = await Promise.all([
+      const [connection, bundle] = await Promise.all([
         parts.useConnection(configured.connection),
-        loadCode(compiled, runtime.logger),
+        loadBundle(compiled, runtime.logger),
       ]);
       const converters = loadConverters(compiled.dataConverter);
       const stages = workerStages(converters);
@@ -146,7 +145,6 @@ export class Worker {
         native.workerValidate(worker.#handle),
       ]);
       worker.#hosted = hosted;
-      worker.#watched = watched;
       return worker;
     } catch (error) {
       if (opened !== undefined) discard(opened);
@@ -189,7 +187,6 @@ export class Worker {
   #nexus: NexusRunner | undefined;
   #codecs: CodecStage | undefined;
   #hosted: HostedWorker | undefined;
-  #watched: WatchedBundle | undefined;
   #client: Client | undefined;
   #forceTimer: NodeJS.Timeout | undefined;
 
@@ -354,13 +351,7 @@ export class Worker {
       logger: this.runtime.logger,
       attributes: { taskQueue: this.options.taskQueue, namespace: this.options.namespace },
     });
-    const workflows = this.#watchWorkflows();
-    this.#done
-      .catch(() => undefined)
-      .finally(() => {
-        watch.stop();
-        workflows?.stop();
-      });
+    this.#done.catch(() => undefined).finally(() => watch.stop());
     try {
       loadNative().workerStart(this.#handle!, this.#hosted?.lanes ?? []);
       await this.#done;
@@ -376,19 +367,6 @@ export class Worker {
       throw error;
     }
     this.#state.to('STOPPED');
-  }
-
-  #watchWorkflows(): WorkflowWatch | undefined {
-    const { watchWorkflows, namespace, taskQueue } = this.options;
-    if (this.#watched === undefined || watchWorkflows === undefined) return undefined;
-    const { replayOpenWorkflows, watchWorker } = require('./watch-worker') as typeof import('./watch-worker');
-    return watchWorker(this.#watched, {
-      options: watchWorkflows,
-      logger: this.runtime.logger,
-      attributes: { taskQueue, namespace },
-      replace: async (bundle) => this.#hosted?.replaceBundle(bundle),
-      replayOpen: (bundle, limit) => replayOpenWorkflows(this.client!, this.options, bundle, limit),
-    });
   }
 
   /** What the runtime tells to stop on a signal. */
@@ -468,19 +446,6 @@ export class Worker {
       await this.parts.release(); // W3
     }
   }
-}
-
-/** The code of the workflows, and how to make it again if it is watched. */
-async function loadCode(
-  options: CompiledWorkerOptions,
-  logger: Logger,
-): Promise<{ readonly bundle?: LoadedBundle; readonly watched?: WatchedBundle }> {
-  if (options.watchWorkflows === undefined || options.workflowsPath === undefined) {
-    const bundle = await loadBundle(options, logger);
-    return bundle === undefined ? {} : { bundle };
-  }
-  const watched = await loadWatchedBundle(options, options.workflowsPath, logger);
-  return { bundle: watched.bundle, watched };
 }
 
 /** Closes a native worker that was never started: it has no task that anybody would have to wait for. */
