@@ -117,7 +117,7 @@ export async function startActivity(
     identity: site.identity,
     requestId: randomUUID(),
     input: await site.data.toPayloads(args, context, typeInfo?.inputTypes),
-    header: Object.keys(headers).length === 0 ? undefined : { fields: headers },
+    header: await site.data.toHeader(headers, context),
     userMetadata: await site.data.toUserMetadata(summary, undefined, context),
   };
   try {

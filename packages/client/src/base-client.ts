@@ -6,6 +6,7 @@ import { Connection, type ConnectionLike } from './connection';
 import type { Metadata } from './connection-options';
 import { DataPipe } from './data';
 import type { WorkflowService } from './services';
+import { SizeCheck } from './size-check';
 
 export interface BaseClientOptions {
   /** How values become payloads. */
@@ -53,7 +54,7 @@ export class BaseClient {
     protected readonly base: LoadedBaseClientOptions,
   ) {
     this.connection = options.connection ?? Connection.lazy();
-    this.data = new DataPipe(base.loadedDataConverter);
+    this.data = new DataPipe(base.loadedDataConverter, new SizeCheck(this.connection, base.namespace));
   }
 
   /** Raw RPCs; the namespace is not filled in. */

@@ -3,9 +3,12 @@
  *
  * Owns    the messages around payloads: lists, memos, user metadata.
  * Leaves  the order of converter and codecs to @perdure/common.
- * D1  Every payload that leaves a client has been through all codecs, except search attributes, which the server reads.
+ * D1  Every payload that leaves a client has been through all codecs, headers included, except search attributes,
+ *     which the server reads.
+ * D2  What the server would refuse for its size is refused here, with the size.
  */
 import type {
+  Headers,
   LoadedDataConverter,
   Payload,
   ProtoFailure,
@@ -17,17 +20,31 @@ import {
   decodeMapFromPayloads,
   decodeOptionalFailureToOptionalError,
   encodeErrorToFailure,
+  encodeMap,
   encodeMapToPayloads,
   encodeToPayload,
   encodeToPayloadsWithContext,
+  wireCodecs,
 } from '@perdure/common/lib/internal-non-workflow';
-import type { Payloads } from '@perdure/proto/temporal/api/common/v1/message';
+import type { Header, Payloads } from '@perdure/proto/temporal/api/common/v1/message';
 import type { UserMetadata } from '@perdure/proto/temporal/api/sdk/v1/user_metadata';
+import type { SizeCheck } from './size-check';
 
 type TypeInfos = readonly TypeInfo<any, any>[];
 
+/** Names what is sent for messages about its size. */
+function named(what: string, context: SerializationContext | undefined): string {
+  if (context === undefined) return `the ${what}`;
+  return context.type === 'workflow'
+    ? `the ${what} for workflow '${context.workflowId}'`
+    : `the ${what} for activity '${context.activityId ?? ''}'`;
+}
+
 export class DataPipe {
-  constructor(readonly converter: LoadedDataConverter) {}
+  constructor(
+    readonly converter: LoadedDataConverter,
+    private readonly sizes?: SizeCheck,
+  ) {}
 
   /** A list of values; undefined for an empty one. */
   async toPayloads(
@@ -36,6 +53,7 @@ export class DataPipe {
     typeInfo?: TypeInfos,
   ): Promise<Payloads | undefined> {
     const payloads = await encodeToPayloadsWithContext(this.converter, context, values, typeInfo);
+    await this.sizes?.payloads(named('data', context), payloads); // D2
     return payloads && { payloads };
   }
 
@@ -69,7 +87,15 @@ export class DataPipe {
     context?: SerializationContext,
   ): Promise<Record<string, Payload>> {
     const defined = Object.entries(map).filter(([, value]) => value !== undefined);
-    return await encodeMapToPayloads(this.converter, Object.fromEntries(defined), context);
+    const fields = await encodeMapToPayloads(this.converter, Object.fromEntries(defined), context);
+    await this.sizes?.memo(named('memo', context), fields); // D2
+    return fields;
+  }
+
+  /** What interceptors have put into headers; undefined for nothing. */
+  async toHeader(headers: Headers, context?: SerializationContext): Promise<Header | undefined> {
+    if (Object.keys(headers).length === 0) return undefined;
+    return { fields: (await encodeMap(wireCodecs(this.converter), headers, context)) ?? {} };
   }
 
   async fromPayloadMap(

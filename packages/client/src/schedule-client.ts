@@ -31,7 +31,10 @@ import {
 } from '@perdure/common/lib/converter/payload-search-attributes';
 import { optionalDateToTs, optionalTsToDate } from '@perdure/common/lib/time';
 import { brandError } from '@perdure/common/lib/type-helpers';
-import type { WorkflowExecution as ProtoExecution } from '@perdure/proto/temporal/api/common/v1/message';
+import type {
+  Header,
+  WorkflowExecution as ProtoExecution,
+} from '@perdure/proto/temporal/api/common/v1/message';
 import type {
   BackfillRequest,
   Schedule,
@@ -235,7 +238,10 @@ export class ScheduleClient extends BaseClient {
       ...this.common,
       scheduleId,
       requestId: randomUUID(),
-      schedule: await this.encodeSchedule(options, headers),
+      schedule: await this.encodeSchedule(
+        options,
+        await this.data.toHeader(headers, this.contextOf(options.action.workflowId)),
+      ),
       memo: memo === undefined ? undefined : { fields: await this.data.toPayloadMap(memo) },
       searchAttributes:
         searchAttributes === undefined && typedSearchAttributes === undefined
@@ -258,14 +264,18 @@ export class ScheduleClient extends BaseClient {
     return { namespace: this.base.namespace, identity: this.base.identity };
   }
 
+  private contextOf(workflowId: string) {
+    return { type: 'workflow', namespace: this.base.namespace, workflowId } as const;
+  }
+
   private async encodeSchedule(
     { spec, action, policies = {}, state = {} }: CompiledScheduleUpdateOptions | CompiledScheduleOptions,
-    headers: Headers,
+    header: Header | undefined,
   ): Promise<Schedule> {
     const { remainingActions } = state;
     return {
       spec: encodeScheduleSpec(spec),
-      action: { startWorkflow: await this.encodeAction(action, headers) },
+      action: { startWorkflow: await this.encodeAction(action, header) },
       policies: {
         overlapPolicy: encodeScheduleOverlapPolicy(policies.overlap),
         catchupWindow: msOptionalToTs(policies.catchupWindow, 'catchupWindow'),
@@ -282,12 +292,12 @@ export class ScheduleClient extends BaseClient {
 
   private async encodeAction(
     action: CompiledScheduleAction,
-    headers: Headers,
+    header: Header | undefined,
   ): Promise<NewWorkflowExecutionInfo> {
     const { workflowId, workflowType, taskQueue, args, typeInfo, retry, memo, priority, versioningOverride } =
       action;
     const { searchAttributes, typedSearchAttributes } = action;
-    const context = { type: 'workflow', namespace: this.base.namespace, workflowId } as const;
+    const context = this.contextOf(workflowId);
     return {
       workflowId,
       workflowType: { name: workflowType },
@@ -302,7 +312,7 @@ export class ScheduleClient extends BaseClient {
         searchAttributes === undefined && typedSearchAttributes === undefined
           ? undefined
           : { indexedFields: encodeUnifiedSearchAttributes(searchAttributes, typedSearchAttributes) },
-      header: Object.keys(headers).length === 0 ? undefined : { fields: headers },
+      header,
       userMetadata: await this.data.toUserMetadata(action.staticSummary, action.staticDetails, context),
       priority: priority === undefined ? undefined : compilePriority(priority),
       versioningOverride:
@@ -451,12 +461,12 @@ export class ScheduleClient extends BaseClient {
   ): Promise<void> {
     const { searchAttributes, typedSearchAttributes } = wanted;
     const action = compileAction(wanted.action, scheduleId);
-    const headers = described.schedule?.action?.startWorkflow?.header?.fields ?? {};
+    const header = described.schedule?.action?.startWorkflow?.header; // as it was created, encoded already
     const request = {
       ...this.common,
       scheduleId,
       requestId: randomUUID(),
-      schedule: await this.encodeSchedule({ ...wanted, action }, headers),
+      schedule: await this.encodeSchedule({ ...wanted, action }, header),
       searchAttributes:
         searchAttributes === undefined && typedSearchAttributes === undefined
           ? undefined

@@ -17,7 +17,6 @@ import {
   type WorkflowSerializationContext,
 } from '@perdure/common';
 import { encodeUnifiedSearchAttributes } from '@perdure/common/lib/converter/payload-search-attributes';
-import type { Header } from '@perdure/proto/temporal/api/common/v1/message';
 import type { Outcome } from '@perdure/proto/temporal/api/update/v1/message';
 import type { UpdateWorkflowExecutionRequest } from '@perdure/proto/temporal/api/workflowservice/v1/request_response';
 import type { DataPipe } from './data';
@@ -71,10 +70,6 @@ export function contextOf({ namespace }: CallSite, workflowId: string): Workflow
   return { type: 'workflow', namespace, workflowId };
 }
 
-function header(headers: Headers): Header | undefined {
-  return Object.keys(headers).length === 0 ? undefined : { fields: headers };
-}
-
 /** What start and signalWithStart have in common. */
 async function startFields(
   site: CallSite,
@@ -105,7 +100,7 @@ async function startFields(
         ? undefined
         : { indexedFields: encodeUnifiedSearchAttributes(searchAttributes, typedSearchAttributes) },
     cronSchedule: options.cronSchedule,
-    header: header(headers),
+    header: await site.data.toHeader(headers, context),
     userMetadata: await site.data.toUserMetadata(options.staticSummary, options.staticDetails, context),
     priority: priority === undefined ? undefined : compilePriority(priority),
     versioningOverride: options.versioningOverride,
@@ -168,18 +163,15 @@ export async function signalWithStart(site: CallSite, input: WorkflowSignalWithS
 
 export async function signalWorkflow(site: CallSite, input: WorkflowSignalInput): Promise<void> {
   const { workflowExecution, signalName, args, typeInfo, headers } = input;
+  const context = contextOf(site, workflowExecution.workflowId);
   const request = {
     namespace: site.namespace,
     identity: site.identity,
     requestId: randomUUID(), // W1
     workflowExecution,
     signalName,
-    header: header(headers),
-    input: await site.data.toPayloads(
-      args,
-      contextOf(site, workflowExecution.workflowId),
-      typeInfo?.inputTypes,
-    ),
+    header: await site.data.toHeader(headers, context),
+    input: await site.data.toPayloads(args, context, typeInfo?.inputTypes),
   };
   try {
     await site.workflowService.signalWorkflowExecution(request);
@@ -198,7 +190,7 @@ export async function queryWorkflow(site: CallSite, input: WorkflowQueryInput): 
     query: {
       queryType,
       queryArgs: await site.data.toPayloads(args, context, typeInfo?.inputTypes),
-      header: header(headers),
+      header: await site.data.toHeader(headers, context),
     },
   };
   const response = await site.workflowService.queryWorkflow(request).catch(async (error) => {
@@ -300,7 +292,7 @@ async function updateRequest(
       meta: { updateId: options.updateId ?? randomUUID(), identity: site.identity },
       input: {
         name: updateName,
-        header: header(headers),
+        header: await site.data.toHeader(headers, context),
         args: await site.data.toPayloads(args, context, typeInfo?.inputTypes),
       },
     },
