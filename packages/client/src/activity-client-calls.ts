@@ -76,9 +76,10 @@ function rethrow(
   site: CallSite,
   doing: string,
   activityId?: string,
-  needs?: ServerFeature,
+  needs: ServerFeature = STANDALONE_ACTIVITIES,
 ): never {
-  throwIfUnavailable(error, needs ?? STANDALONE_ACTIVITIES);
+  const allAreOff = isGrpcServiceError(error) && /activity is disabled/i.test(error.details);
+  throwIfUnavailable(error, allAreOff ? STANDALONE_ACTIVITIES : needs);
   try {
     return rethrowGrpcError(error, { doing, namespace: site.namespace });
   } catch (typed) {
@@ -130,6 +131,7 @@ export async function startActivity(
         'Activity execution already started',
         id,
         existing?.runId ?? '',
+        error,
       );
     }
     return rethrow(error, site, 'start activity');

@@ -27,8 +27,10 @@ export class ActivityExecutionAlreadyStartedError extends PerdureError {
     readonly activityId: string,
     /** Of the activity that has the id. */
     readonly runId: string,
+    cause?: Error,
   ) {
     super(message, {
+      ...(cause && { cause }),
       hint: 'take another id, or say by idReusePolicy and idConflictPolicy what shall happen',
     });
   }

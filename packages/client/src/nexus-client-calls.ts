@@ -66,7 +66,7 @@ function rethrow(error: unknown, site: CallSite, doing: string, target?: Target)
   } catch (typed) {
     const unknown = isGrpcServiceError(error) && error.code === grpcStatus.NOT_FOUND;
     if (unknown && target !== undefined && (typed as { code?: unknown }).code === 'CLIENT_RPC_FAILED') {
-      throw new NexusOperationNotFoundError(target.operationId, target.runId || undefined);
+      throw new NexusOperationNotFoundError(target.operationId, target.runId || undefined, error);
     }
     throw typed;
   }
@@ -123,7 +123,7 @@ export async function startOperation(site: CallSite, input: StartNexusOperationI
   } catch (error) {
     if (isGrpcServiceError(error) && error.code === grpcStatus.ALREADY_EXISTS) {
       const existing = errorDetail(error, 'NexusOperationExecutionAlreadyStartedFailure');
-      throw new NexusOperationAlreadyStartedError(id, existing?.runId || undefined);
+      throw new NexusOperationAlreadyStartedError(id, existing?.runId || undefined, error);
     }
     return rethrow(error, site, 'start Nexus operation'); // NOT_FOUND is about the endpoint here
   }

@@ -24,8 +24,10 @@ export class NexusOperationAlreadyStartedError extends PerdureError {
     readonly operationId: string,
     /** Of the operation that has the id. */
     readonly runId?: string | undefined,
+    cause?: Error,
   ) {
     super(`Nexus operation already started: ${named(operationId, runId)}`, {
+      ...(cause && { cause }),
       hint: 'take another id, or say by idReusePolicy and idConflictPolicy what shall happen',
     });
   }
@@ -39,8 +41,9 @@ export class NexusOperationNotFoundError extends PerdureError {
   constructor(
     readonly operationId: string,
     readonly runId?: string | undefined,
+    cause?: Error,
   ) {
-    super(`Nexus operation not found: ${named(operationId, runId)}`);
+    super(`Nexus operation not found: ${named(operationId, runId)}`, cause && { cause });
   }
 }
 brandError(NexusOperationNotFoundError, 'NexusOperationNotFoundError');

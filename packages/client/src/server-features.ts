@@ -20,7 +20,7 @@ export const STANDALONE_ACTIVITIES: ServerFeature = {
   setting: 'activity.enableStandalone',
 };
 export const ACTIVITY_OPERATOR_COMMANDS: ServerFeature = {
-  name: 'pausing and changing of standalone activities',
+  name: 'operator commands for standalone activities',
   setting: 'history.enableStandaloneActivityOperatorCommands',
 };
 export const STANDALONE_NEXUS_OPERATIONS: ServerFeature = {
@@ -43,7 +43,7 @@ export class ServerFeatureUnavailableError extends ServiceError {
       cause,
       hint:
         `set "${setting}" to true in the dynamic configuration of the server ` +
-        `(temporal server start-dev --dynamic-config-value ${setting}=true), or update it: 1.32 has it`,
+        `(temporal server start-dev --dynamic-config-value ${setting}=true), or update it: version 1.32 has it`,
     });
   }
 }
