@@ -109,7 +109,7 @@ describe('native functions', () => {
 
   it.each(names)('%s refuses handles of another kind', async (name) => {
     const handles: Record<string, unknown> = { runtime, connection, worker };
-    const first = /^(runtime|connection|worker|replay|activity|nexus|codec|metric)/.exec(name)?.[1];
+    const first = /^(runtime|connection|worker|replay|activity|nexus|codec|metric|slot)/.exec(name)?.[1];
     if (first === undefined) return expect(name).toMatch(/^lane/);
     const own = {
       runtimeOpen: '',

@@ -76,3 +76,22 @@ export class WorkerFatalError extends PerdureError {
   }
 }
 brandError(WorkerFatalError, 'WorkerFatalError');
+
+/** A custom slot supplier threw; logged, never thrown. */
+export class SlotSupplierError extends PerdureError {
+  readonly code = 'WORKER_SLOT_SUPPLIER_FAILED';
+
+  constructor(
+    /** Kind of the tasks that the slot was for. */
+    readonly slotType: string,
+    /** Function of the supplier that failed. */
+    readonly method: string,
+    cause: unknown,
+  ) {
+    super(`The ${method} of the custom slot supplier for ${slotType} tasks failed`, {
+      cause,
+      hint: 'a supplier may throw only when its abort signal has fired; with no slot to give it waits',
+    });
+  }
+}
+brandError(SlotSupplierError, 'SlotSupplierError');

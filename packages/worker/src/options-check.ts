@@ -64,8 +64,13 @@ export class OptionsCheck {
     for (const [name, value] of Object.entries(given)) {
       const field = prefix === '' ? name : `${prefix}.${name}`;
       if (Object.hasOwn(checks, name)) this.value(field, value, checks[name]!);
-      else if (value !== undefined) this.add(field, `unknown option${suggestion(name, known)}`);
+      else if (value !== undefined) this.unknown(field, name, known);
     }
+  }
+
+  /** Adds that there is no option of this name. */
+  unknown(field: string, name: string, known: readonly string[]): void {
+    this.add(field, `unknown option${suggestion(name, known)}`);
   }
 
   /** @throws {InvalidOptionsError} there is a problem */

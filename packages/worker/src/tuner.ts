@@ -6,8 +6,8 @@ import type {
   SlotSuppliers,
 } from '@perdure/proto/perdure/core/v1/options';
 import Long from 'long';
-import type { Check, OptionsCheck } from './options-check';
-import { duration, integer, numberBetween } from './options-check';
+import type { Check } from './options-check';
+import { anyFunction, duration, integer, numberBetween, OptionsCheck } from './options-check';
 
 /** One supplier a kind, or all kinds by the machine's resources. */
 export type WorkerTuner = ResourceBasedTuner | ResourceBasedTunerWithController | TunerHolder;
@@ -66,15 +66,24 @@ export interface ResourceBasedTunerWithController extends ResourceBasedTunerSlot
   tunerOptions?: undefined;
 }
 
-/** Targets that several workers of a process share. */
+/** One controller for several workers of a process: together they keep to its targets. */
 export class ResourceBasedController {
+  static #last = 0;
+
+  /** By which the native side knows it. @internal */
+  readonly number = ++ResourceBasedController.#last;
+
   private constructor(
     /** Targets. */
-    readonly options: ResourceBasedTunerOptions,
+    readonly options: Readonly<ResourceBasedTunerOptions>,
   ) {}
 
+  /** @throws {InvalidOptionsError} with all problems of the targets */
   static create(options: ResourceBasedTunerOptions): ResourceBasedController {
-    return new ResourceBasedController({ ...options });
+    const check = new OptionsCheck('ResourceBasedTunerOptions');
+    checkTargets(check, '', options);
+    check.done();
+    return new ResourceBasedController(Object.freeze({ ...options }));
   }
 }
 
@@ -85,12 +94,27 @@ export type ResourceBasedSlotsForType = ResourceBasedSlotOptions & {
   controller?: ResourceBasedController;
 };
 
-/** A supplier of one's own. */
+/**
+ * A supplier of one's own; called on the thread that made the worker, methods with the supplier as `this`.
+ * What it throws is logged as WORKER_SLOT_SUPPLIER_FAILED and means "no slot now"; the worker goes on.
+ */
 export interface CustomSlotSupplier<SI extends SlotInfo> {
   type: 'custom';
+  /**
+   * Called before each poll, and before each local activity. Pending for as long as there is no slot to give.
+   * @param abortSignal fires when the slot is not wanted any more; only then may the promise be rejected. A permit
+   *   that is granted all the same is released at once.
+   */
   reserveSlot(ctx: SlotReserveContext, abortSignal: AbortSignal): Promise<SlotPermit>;
+  /**
+   * Asks for a slot for an activity that may begin without a poll (eagerly). A thread waits for the answer, for at
+   * most 50 ms; while this thread is busy, or runs the workflows itself (`debugMode`), it is not called.
+   * @returns null: none now
+   */
   tryReserveSlot(ctx: SlotReserveContext): SlotPermit | null;
+  /** A task has come that the slot is used for. A permit of a poll that brought none is released without. */
   markSlotUsed(ctx: SlotMarkUsedContext<SI>): void;
+  /** The task has ended, or the slot is not needed. Called exactly once for each permit. */
   releaseSlot(ctx: SlotReleaseContext<SI>): void;
 }
 
@@ -126,7 +150,11 @@ export interface SlotReserveContext {
   slotType: SlotInfo['type'];
   taskQueue: string;
   workerIdentity: string;
+  /** @deprecated use `workerDeploymentVersion` */
+  workerBuildId: string;
+  /** With `workerDeploymentOptions`. */
   workerDeploymentVersion?: WorkerDeploymentVersion;
+  /** The slot is for a poll of the worker's own (sticky) queue of workflow tasks. */
   isSticky: boolean;
 }
 
@@ -136,6 +164,7 @@ export interface SlotMarkUsedContext<SI extends SlotInfo> {
 }
 
 export interface SlotReleaseContext<SI extends SlotInfo> {
+  /** Absent: the slot was never used. */
   slotInfo?: SI;
   permit: SlotPermit;
 }
@@ -153,18 +182,32 @@ const SLOT_LIMITS: Readonly<Record<keyof ResourceBasedSlotOptions, Check>> = {
   rampThrottle: duration(),
 };
 
+const CUSTOM: Readonly<Record<Exclude<keyof CustomSlotSupplier<any>, 'type'>, Check>> = {
+  reserveSlot: anyFunction,
+  tryReserveSlot: anyFunction,
+  markSlotUsed: anyFunction,
+  releaseSlot: anyFunction,
+};
+
 /** Adds what is wrong with `tuner`. */
 export function checkTuner(check: OptionsCheck, tuner: unknown): void {
   if (typeof tuner !== 'object' || tuner === null) return; // said already
   const given = tuner as Record<string, any>;
   if (isResourceBased(given as WorkerTuner)) {
-    checkTargets(check, 'tuner', given);
+    const { tunerOptions, controller } = given;
+    checkController(check, 'tuner', { tunerOptions, controller });
+    const others = ['workflow', 'activity', 'localActivity', 'nexus'].map((kind) => `${kind}TaskSlotOptions`);
+    const known = ['tunerOptions', 'controller', ...others];
+    for (const name of Object.keys(given)) {
+      if (!known.includes(name)) check.unknown(`tuner.${name}`, name, known);
+    }
     for (const kind of KINDS) {
       const name = `${kind}TaskSlotOptions`;
-      if (given[name] !== undefined) check.object(`tuner.${name}`, given[name], SLOT_LIMITS);
+      if (given[name] !== undefined) checkLimits(check, `tuner.${name}`, given[name]);
     }
     return;
   }
+  const targets: unknown[] = [];
   for (const kind of KINDS) {
     const name = `${kind}TaskSlotSupplier`;
     const field = `tuner.${name}`;
@@ -176,24 +219,47 @@ export function checkTuner(check: OptionsCheck, tuner: unknown): void {
         break;
       case 'resource-based': {
         const { type, tunerOptions, controller, ...limits } = supplier;
-        check.object(field, limits, SLOT_LIMITS);
-        checkTargets(check, field, { tunerOptions, controller });
+        checkLimits(check, field, limits);
+        checkController(check, field, { tunerOptions, controller });
+        targets.push(controller ?? `${tunerOptions?.targetMemoryUsage} ${tunerOptions?.targetCpuUsage}`);
         break;
       }
       case 'custom':
-        check.add(field, 'custom slot suppliers are not available in this version');
+        for (const [method, accepts] of Object.entries(CUSTOM)) {
+          check.value(`${field}.${method}`, supplier[method], accepts);
+          if (supplier[method] === undefined) check.add(`${field}.${method}`, 'is required');
+        }
         break;
       default:
-        check.add(field, 'is required: a slot supplier of type "fixed-size" or "resource-based"');
+        check.add(field, 'is required: a slot supplier of type "fixed-size", "resource-based" or "custom"');
     }
+  }
+  if (new Set(targets).size > 1) {
+    check.add('tuner', 'resource based suppliers of one worker need the same tunerOptions or controller');
   }
 }
 
-function checkTargets(check: OptionsCheck, field: string, given: Record<string, any>): void {
-  if (given.controller instanceof ResourceBasedController) return;
-  check.object(`${field}.tunerOptions`, given.tunerOptions, TARGETS);
+function checkLimits(check: OptionsCheck, field: string, limits: any): void {
+  check.object(field, limits, SLOT_LIMITS);
+  if (limits?.minimumSlots > limits?.maximumSlots) {
+    check.add(`${field}.minimumSlots`, `got ${limits.minimumSlots}, takes at most maximumSlots`);
+  }
+}
+
+function checkController(check: OptionsCheck, field: string, given: Record<string, any>): void {
+  if (given.controller === undefined) checkTargets(check, `${field}.tunerOptions`, given.tunerOptions);
+  else if (!(given.controller instanceof ResourceBasedController)) {
+    check.add(`${field}.controller`, 'takes what ResourceBasedController.create has made');
+  } else if (given.tunerOptions !== undefined) {
+    check.add(`${field}.tunerOptions`, 'is excluded by controller');
+  }
+}
+
+function checkTargets(check: OptionsCheck, field: string, targets: any): void {
+  check.object(field, targets, TARGETS);
+  if (typeof targets !== 'object' || targets === null) return;
   for (const name of Object.keys(TARGETS)) {
-    if (given.tunerOptions?.[name] === undefined) check.add(`${field}.tunerOptions.${name}`, 'is required');
+    if (targets[name] === undefined) check.add(field === '' ? name : `${field}.${name}`, 'is required');
   }
 }
 
@@ -204,14 +270,12 @@ function isResourceBased(tuner: WorkerTuner): tuner is ResourceBasedTuner | Reso
 /** The native form of a checked tuner. */
 export function tunerMessage(tuner: WorkerTuner): SlotSuppliers {
   if (isResourceBased(tuner)) {
-    const { targetMemoryUsage, targetCpuUsage } = (tuner.controller?.options ?? tuner.tunerOptions)!;
     return {
       workflow: resourceBased(tuner.workflowTaskSlotOptions, true),
       activity: resourceBased(tuner.activityTaskSlotOptions, false),
       localActivity: resourceBased(tuner.localActivityTaskSlotOptions, false),
       nexus: resourceBased(tuner.nexusTaskSlotOptions, false),
-      targetMemory: targetMemoryUsage,
-      targetCpu: targetCpuUsage,
+      ...targetsOf(tuner),
     };
   }
   const suppliers = [
@@ -220,20 +284,28 @@ export function tunerMessage(tuner: WorkerTuner): SlotSuppliers {
     tuner.localActivityTaskSlotSupplier,
     tuner.nexusTaskSlotSupplier,
   ] as const;
-  let targets: ResourceBasedTunerOptions | undefined;
-  const [workflow, activity, localActivity, nexus] = suppliers.map((supplier, i) => {
+  let based: ResourceBasedSlotsForType | undefined;
+  const [workflow, activity, localActivity, nexus] = suppliers.map((supplier, i): SlotSupplierMessage => {
     if (supplier.type === 'fixed-size') return { fixed: supplier.numSlots };
-    const { controller, tunerOptions, ...limits } = supplier as ResourceBasedSlotsForType;
-    targets ??= controller?.options ?? tunerOptions;
-    return resourceBased(limits, i === 0);
+    if (supplier.type === 'custom') return { custom: true };
+    based ??= supplier;
+    return resourceBased(supplier, i === 0);
   });
+  return { workflow, activity, localActivity, nexus, ...(based && targetsOf(based)) };
+}
+
+function targetsOf({
+  controller,
+  tunerOptions,
+}: {
+  controller?: ResourceBasedController;
+  tunerOptions?: ResourceBasedTunerOptions;
+}): Pick<SlotSuppliers, 'targetMemory' | 'targetCpu' | 'controller'> {
+  const { targetMemoryUsage, targetCpuUsage } = (controller?.options ?? tunerOptions)!;
   return {
-    workflow,
-    activity,
-    localActivity,
-    nexus,
-    targetMemory: targets?.targetMemoryUsage ?? 0,
-    targetCpu: targets?.targetCpuUsage ?? 0,
+    targetMemory: targetMemoryUsage,
+    targetCpu: targetCpuUsage,
+    controller: controller?.number ?? 0,
   };
 }
 

@@ -201,18 +201,46 @@ describe('worker options', () => {
       maxConcurrentActivityTaskExecutions: 5,
       tuner: {
         workflowTaskSlotSupplier: { type: 'fixed-size' },
-        activityTaskSlotSupplier: { type: 'custom' },
+        activityTaskSlotSupplier: { type: 'custom', reserveSlot: 1, tryReserveSlot() {}, markSlotUsed() {} },
         localActivityTaskSlotSupplier: { type: 'resource-based', tunerOptions: { targetCpuUsage: 3 } },
       },
     });
     expect(Object.keys(problems).sort()).toEqual([
       'maxConcurrentActivityTaskExecutions',
-      'tuner.activityTaskSlotSupplier',
+      'tuner.activityTaskSlotSupplier.releaseSlot',
+      'tuner.activityTaskSlotSupplier.reserveSlot',
       'tuner.localActivityTaskSlotSupplier.tunerOptions.targetCpuUsage',
       'tuner.localActivityTaskSlotSupplier.tunerOptions.targetMemoryUsage',
       'tuner.nexusTaskSlotSupplier',
       'tuner.workflowTaskSlotSupplier.numSlots',
     ]);
+  });
+
+  it('keep resource based suppliers of one worker to the same targets, and limits in order', () => {
+    const target = { targetCpuUsage: 0.5, targetMemoryUsage: 0.5 };
+    const controller = ResourceBasedController.create(target);
+    const based = (more: object) => ({ type: 'resource-based', ...more });
+    const problems = problemsOf({
+      taskQueue: 'q',
+      activities,
+      tuner: {
+        workflowTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+        activityTaskSlotSupplier: based({ tunerOptions: target }),
+        localActivityTaskSlotSupplier: based({ controller, minimumSlots: 5, maximumSlots: 4 }),
+        nexusTaskSlotSupplier: based({ controller: { ...target } }),
+      },
+    });
+    expect(problems).toMatchObject({
+      tuner: expect.stringContaining('the same tunerOptions or controller'),
+      'tuner.workflowTaskSlotSupplier.numSlots': expect.stringContaining('at least 2'),
+      'tuner.localActivityTaskSlotSupplier.minimumSlots': expect.stringContaining('at most maximumSlots'),
+      'tuner.nexusTaskSlotSupplier.controller': expect.stringContaining('ResourceBasedController.create'),
+    });
+    expect(() => ResourceBasedController.create({ targetCpuUsage: 2 } as any)).toThrow(/targetCpuUsage/);
+    const misspelt = { tunerOptions: target, activitySlotOptions: {} };
+    expect(problemsOf({ taskQueue: 'q', activities, tuner: misspelt })).toEqual({
+      'tuner.activitySlotOptions': 'unknown option, did you mean "activityTaskSlotOptions"?',
+    });
   });
 
   it('take a controller that several workers share', () => {
@@ -225,7 +253,7 @@ describe('worker options', () => {
       codec: false,
       buildId: '',
     });
-    expect(slots).toMatchObject({ targetCpu: 0.1, targetMemory: 0.2 });
+    expect(slots).toMatchObject({ targetCpu: 0.1, targetMemory: 0.2, controller: controller.number });
   });
 
   it('check deployments', () => {

@@ -39,7 +39,7 @@ import {
 } from './options-check';
 import type { WorkerPlugin } from './plugins';
 import { type InjectedSinks, LOGGER_SINK } from './sinks';
-import type { WorkerTuner } from './tuner';
+import type { TunerHolder, WorkerTuner } from './tuner';
 import { checkTuner } from './tuner';
 import type { WatchWorkflowsOptions } from './workflow-watch';
 
@@ -493,15 +493,32 @@ function checkNexusServices(check: OptionsCheck, services: unknown): void {
 }
 
 function checkPolls(check: OptionsCheck, options: WorkerOptions): void {
+  for (const name of [
+    'workflowTaskPollerBehavior',
+    'activityTaskPollerBehavior',
+    'nexusTaskPollerBehavior',
+  ] as const) {
+    const behavior = options[name];
+    if (behavior?.type !== 'autoscaling') continue;
+    const { minimum = 1, maximum = 100, initial = Math.min(Math.max(5, minimum), maximum) } = behavior;
+    if (minimum > maximum) check.add(`${name}.minimum`, `got ${minimum}, takes at most maximum, ${maximum}`);
+    else if (initial < minimum || initial > maximum) {
+      check.add(`${name}.initial`, `got ${initial}, takes a number from minimum to maximum`);
+    }
+  }
   if (options.maxCachedWorkflows === 0) return;
   const accepted =
     'takes at least 2, one for the sticky queue and one for the shared one, unless maxCachedWorkflows is 0';
   for (const name of ['maxConcurrentWorkflowTaskPolls', 'maxConcurrentWorkflowTaskExecutions'] as const) {
     if (options[name] === 1) check.add(name, `got 1, ${accepted}`);
   }
-  const behavior = options.workflowTaskPollerBehavior;
+  const { workflowTaskPollerBehavior: behavior, tuner } = options;
   if (behavior?.type === 'simple-maximum' && behavior.maximum === 1) {
     check.add('workflowTaskPollerBehavior.maximum', `got 1, ${accepted}`);
+  }
+  const supplier = (tuner as TunerHolder | undefined)?.workflowTaskSlotSupplier;
+  if (supplier?.type === 'fixed-size' && supplier.numSlots === 1) {
+    check.add('tuner.workflowTaskSlotSupplier.numSlots', `got 1, ${accepted}`);
   }
 }
 
@@ -536,7 +553,8 @@ function resolvePollers(
   fallback: number,
 ): ResolvedPollers {
   if (behavior?.type === 'autoscaling') {
-    const { minimum = 1, initial = 5, maximum: most = 100 } = behavior;
+    const { minimum = 1, maximum: most = 100 } = behavior;
+    const { initial = Math.min(Math.max(5, minimum), most) } = behavior;
     return { kind: 'autoscaling', minimum, initial, maximum: most };
   }
   return { kind: 'fixed', count: behavior?.maximum ?? maximum ?? fallback };

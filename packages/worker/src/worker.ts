@@ -11,7 +11,7 @@
 
 import type { ActivityRunner } from '@perdure/activity/runner';
 import type { Client } from '@perdure/client';
-import type { Duration } from '@perdure/common';
+import type { Duration, Logger } from '@perdure/common';
 import { IllegalStateError } from '@perdure/common';
 import { msToNumber } from '@perdure/common/lib/time';
 import type { WorkerHandle } from '@perdure/core';
@@ -21,7 +21,7 @@ import type { WorkerEvent } from '@perdure/proto/perdure/core/v1/exchange';
 import { TaskBatch } from '@perdure/proto/perdure/core/v1/exchange';
 import { WorkerOptions as WorkerOptionsMessage } from '@perdure/proto/perdure/core/v1/options';
 import { makeActivityRunner } from './activities';
-import { loadBundle } from './bundle';
+import { loadBundle, loadWatchedBundle, type WatchedBundle } from './bundle';
 import { CodecStage, workerStages } from './codec-stage';
 import { NativeConnection } from './connection';
 import { loadConverters } from './data-converter';
@@ -37,11 +37,13 @@ import type { WorkerPlugin } from './plugins';
 import type { ReplayHistoriesIterable, ReplayResult } from './replay';
 import { Runtime } from './runtime';
 import { ServerWatch } from './server-watch';
+import { SlotSuppliers } from './slot-suppliers';
 import type { State } from './state';
 import { WorkerState } from './state';
 import type { CompiledWorkerOptions, ReplayWorkerOptions, WorkerOptions } from './worker-options';
 import { compileWorkerOptions } from './worker-options';
-import type { HostedWorker } from './workflow-host';
+import type { HostedWorker, LoadedBundle } from './workflow-host';
+import type { WorkflowWatch } from './workflow-watch';
 
 /** State of the polls of one kind. */
 export type PollerState = 'POLLING' | 'SHUTDOWN' | 'FAILED';
@@ -94,19 +96,20 @@ export class Worker {
       if (compiled.workflowsPath !== undefined || compiled.workflowBundle !== undefined) {
         runtime.workflows.prepare(compiled);
       }
-      const [connection, bundle] = await Promise.all([
+      const [connection, { bundle, watched }] = await Promise.all([
         parts.useConnection(configured.connection),
-        loadBundle(compiled, runtime.logger),
+        loadCode(compiled, runtime.logger),
       ]);
       const converters = loadConverters(compiled.dataConverter);
       const stages = workerStages(converters);
       const codec = stages.length > 0;
+      const buildId = bundle?.buildId ?? `perdure-activities-${process.pid}`;
       const message = workerOptionsMessage(compiled, {
         workflows: bundle !== undefined,
         activities: compiled.activities !== undefined,
         nexus: compiled.nexusServices.length > 0,
         codec,
-        buildId: bundle?.buildId ?? `perdure-activities-${process.pid}`,
+        buildId,
       });
       const worker = new Worker(runtime, compiled, parts, {
         workflows: bundle !== undefined,
@@ -125,6 +128,17 @@ export class Worker {
         worker.#codecs = new CodecStage(stages, compiled.namespace, (response) =>
           native.codecComplete(worker.#handle!, response),
         );
+      }
+      if (SlotSuppliers.areIn(compiled.tuner)) {
+        worker.#slots = new SlotSuppliers({
+          tuner: compiled.tuner,
+          taskQueue: compiled.taskQueue,
+          identity: compiled.identity,
+          buildId: compiled.workerDeploymentOptions?.version.buildId ?? compiled.buildId ?? buildId,
+          deploymentVersion: compiled.workerDeploymentOptions?.version,
+          logger: runtime.logger,
+          answer: (answer) => worker.#handle && native.slotAnswer(worker.#handle, answer),
+        });
       }
       if (compiled.activities !== undefined) {
         worker.#activities = makeActivityRunner(compiled, converters, runtime, () => worker.client, {
@@ -145,6 +159,7 @@ export class Worker {
         native.workerValidate(worker.#handle),
       ]);
       worker.#hosted = hosted;
+      worker.#watched = watched;
       return worker;
     } catch (error) {
       if (opened !== undefined) discard(opened);
@@ -186,7 +201,9 @@ export class Worker {
   #activities: ActivityRunner | undefined;
   #nexus: NexusRunner | undefined;
   #codecs: CodecStage | undefined;
+  #slots: SlotSuppliers | undefined;
   #hosted: HostedWorker | undefined;
+  #watched: WatchedBundle | undefined;
   #client: Client | undefined;
   #forceTimer: NodeJS.Timeout | undefined;
 
@@ -351,7 +368,13 @@ export class Worker {
       logger: this.runtime.logger,
       attributes: { taskQueue: this.options.taskQueue, namespace: this.options.namespace },
     });
-    this.#done.catch(() => undefined).finally(() => watch.stop());
+    const workflows = this.#watchWorkflows();
+    this.#done
+      .catch(() => undefined)
+      .finally(() => {
+        watch.stop();
+        workflows?.stop();
+      });
     try {
       loadNative().workerStart(this.#handle!, this.#hosted?.lanes ?? []);
       await this.#done;
@@ -369,6 +392,19 @@ export class Worker {
     this.#state.to('STOPPED');
   }
 
+  #watchWorkflows(): WorkflowWatch | undefined {
+    const { watchWorkflows, namespace, taskQueue } = this.options;
+    if (this.#watched === undefined || watchWorkflows === undefined) return undefined;
+    const { replayOpenWorkflows, watchWorker } = require('./watch-worker') as typeof import('./watch-worker');
+    return watchWorker(this.#watched, {
+      options: watchWorkflows,
+      logger: this.runtime.logger,
+      attributes: { taskQueue, namespace },
+      replace: async (bundle) => this.#hosted?.replaceBundle(bundle),
+      replayOpen: (bundle, limit) => replayOpenWorkflows(this.client!, this.options, bundle, limit),
+    });
+  }
+
   /** What the runtime tells to stop on a signal. */
   readonly #stoppable = {
     shutdown: () => {
@@ -383,6 +419,7 @@ export class Worker {
       else if (item.nexusTask !== undefined) this.#nexus?.handle(item.nexusTask);
       else if (item.codec !== undefined) void this.#codecs?.serve(item.codec);
       else if (item.event !== undefined) this.#onEvent(item.event);
+      else if (item.slot !== undefined) this.#slots?.handle(item.slot);
     }
   }
 
@@ -443,9 +480,23 @@ export class Worker {
       if ('error' in result && this.#failure === undefined) throw result.error;
     } finally {
       this.#handle = undefined;
+      this.#slots?.close();
       await this.parts.release(); // W3
     }
   }
+}
+
+/** The code of the workflows, and how to make it again if it is watched. */
+async function loadCode(
+  options: CompiledWorkerOptions,
+  logger: Logger,
+): Promise<{ readonly bundle?: LoadedBundle; readonly watched?: WatchedBundle }> {
+  if (options.watchWorkflows === undefined || options.workflowsPath === undefined) {
+    const bundle = await loadBundle(options, logger);
+    return bundle === undefined ? {} : { bundle };
+  }
+  const watched = await loadWatchedBundle(options, options.workflowsPath, logger);
+  return { bundle: watched.bundle, watched };
 }
 
 /** Closes a native worker that was never started: it has no task that anybody would have to wait for. */
