@@ -15,6 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { finish } from './finish.mjs';
 import { renderIndex } from './index-file.mjs';
+import { tabulate } from './tables.mjs';
 
 const require = createRequire(import.meta.url);
 const packageDir = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -59,7 +60,7 @@ const PASSES = [
   { paths: ['temporal/sdk/core', 'perdure'], options: [...OPTIONS, 'outputJsonMethods=false'] },
 ];
 
-const ownScripts = ['generate.mjs', 'finish.mjs', 'index-file.mjs'].map((name) =>
+const ownScripts = ['generate.mjs', 'finish.mjs', 'tables.mjs', 'index-file.mjs'].map((name) =>
   path.join(packageDir, 'scripts', name),
 );
 
@@ -203,7 +204,8 @@ async function generate(stamp) {
         if (!pass.paths.some((each) => name.startsWith(`${each}/`))) continue;
         const target = path.join(outDir, name);
         fs.mkdirSync(path.dirname(target), { recursive: true });
-        fs.writeFileSync(target, finish(fs.readFileSync(path.join(passDir, name), 'utf8'), name));
+        const finished = finish(fs.readFileSync(path.join(passDir, name), 'utf8'), name);
+        fs.writeFileSync(target, tabulate(finished, name));
       }
     }),
   );
