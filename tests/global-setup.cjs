@@ -9,6 +9,8 @@ module.exports = async () => {
       // Nexus operations that updates and activities without a workflow back.
       'history.enableUpdateCallbacks': true,
       'activity.enableCallbacks': true,
+      // Nexus operations without a workflow.
+      'nexusoperation.enableStandalone': true,
     },
   });
   process.env.PERDURE_TEST_ADDRESS = server.address;

@@ -5,7 +5,12 @@
  *     whether the request may be repeated. Everything else becomes a HandlerError by what it says about itself.
  * F2  Messages and details pass the user's failure converter and codecs, as failures of activities do.
  */
-import { isGrpcServiceError, ServiceError } from '@perdure/client';
+import {
+  ActivityExecutionAlreadyStartedError,
+  ActivityNotFoundError,
+  isGrpcServiceError,
+  ServiceError,
+} from '@perdure/client';
 import {
   ApplicationFailure,
   CancelledFailure,
@@ -85,7 +90,9 @@ export function asHandlerError(error: unknown): HandlerError {
 function classify(error: unknown): readonly [HandlerErrorType, boolean?] {
   if (error instanceof ApplicationFailure) return ['INTERNAL', error.nonRetryable ? false : undefined];
   if (error instanceof WorkflowNotFoundError || error instanceof NamespaceNotFoundError) return ['NOT_FOUND'];
+  if (error instanceof ActivityNotFoundError) return ['NOT_FOUND'];
   if (error instanceof WorkflowExecutionAlreadyStartedError) return ['INTERNAL', false];
+  if (error instanceof ActivityExecutionAlreadyStartedError) return ['INTERNAL', false];
   const call = error instanceof ServiceError ? error.cause : error; // raw services do not wrap
   if (isGrpcServiceError(call)) return BY_GRPC_STATUS[call.code] ?? ['INTERNAL'];
   return ['INTERNAL'];

@@ -1,135 +1,69 @@
 /** Activities without a workflow, started and cancelled on behalf of an operation. */
-import {
-  type ActivityFunction,
-  compilePriority,
-  compileRetryPolicy,
-  type Duration,
-  msOptionalToTs,
-  type PayloadTypeInfo,
-  type Priority,
-  type RetryPolicy,
-  type SearchAttributePair,
-  type TypedSearchAttributes,
-  ValueError,
-} from '@perdure/common';
-import { encodeUnifiedSearchAttributes } from '@perdure/common/lib/converter/payload-search-attributes';
-import { encodeToPayload, encodeToPayloadsWithContext } from '@perdure/common/lib/internal-non-workflow';
-import {
-  ActivityIdConflictPolicy,
-  ActivityIdReusePolicy,
-} from '@perdure/proto/temporal/api/enums/v1/activity';
-import { HandlerError, type StartOperationContext } from 'nexus-rpc';
+import type {
+  ActivityName,
+  ActivityResult,
+  ActivityOptions as ClientActivityOptions,
+  ActivityOptionsFor as ClientActivityOptionsFor,
+} from '@perdure/client';
+import type { StartOperationContext } from 'nexus-rpc';
 import { handlerContext } from './context';
-import { addLinkForCaller } from './links';
-import { ATTACH_ON_CONFLICT, backingOf } from './started';
+import { ATTACH_ON_CONFLICT, backingOf, callWith } from './started';
+import type { TemporalOperationResult } from './temporal-result';
 import { encodeOperationToken } from './token';
 
-/** How an activity that backs an operation is run; `startToCloseTimeout` or `scheduleToCloseTimeout` is required. */
-export interface ActivityOptions {
-  /** Names the activity; a running one with this id is an error unless `idConflictPolicy` says otherwise. */
-  id: string;
-  /** (=the one that the handler runs on) */
-  taskQueue?: string;
-  args?: any[] | Readonly<any[]>;
-  typeInfo?: PayloadTypeInfo;
-  /** Longest time between two heartbeats. */
-  heartbeatTimeout?: Duration;
-  retry?: RetryPolicy;
-  /** Limit of one attempt. */
-  startToCloseTimeout?: Duration;
-  /** Limit of the wait for a worker. */
-  scheduleToStartTimeout?: Duration;
-  /** Limit of the whole, retries included. */
-  scheduleToCloseTimeout?: Duration;
-  /** One line for user interfaces. */
-  summary?: string;
-  priority?: Priority;
-  /** Wait before the first attempt. */
-  startDelay?: Duration;
-  /** (='ALLOW_DUPLICATE') */
-  idReusePolicy?: 'ALLOW_DUPLICATE' | 'ALLOW_DUPLICATE_FAILED_ONLY' | 'REJECT_DUPLICATE';
-  /** (='FAIL') */
-  idConflictPolicy?: 'FAIL' | 'USE_EXISTING';
-  typedSearchAttributes?: SearchAttributePair[] | TypedSearchAttributes;
-}
+type OptionalTaskQueue<T> = T extends unknown
+  ? Omit<T, 'taskQueue'> & {
+      /** (=the one that the handler runs on) */
+      taskQueue?: string;
+    }
+  : never;
 
-type ArgsOf<F> = F extends ActivityFunction<infer P, any> ? P : never;
-type ResultOf<F> = F extends ActivityFunction<any, infer R> ? R : never;
-type NameOf<T> = { [N in keyof T & string]: T[N] extends ActivityFunction<any, any> ? N : never }[keyof T &
-  string];
+/** As the client's, but for the task queue. */
+export type ActivityOptions = OptionalTaskQueue<ClientActivityOptions>;
 
 /** {@link ActivityOptions} with the arguments of one activity of an interface. */
-export type ActivityOptionsFor<T, N extends NameOf<T>> = Omit<ActivityOptions, 'args'> &
-  (ArgsOf<T[N]> extends [any, ...any[]]
-    ? { args: ArgsOf<T[N]> | Readonly<ArgsOf<T[N]>> }
-    : { args?: ArgsOf<T[N]> | Readonly<ArgsOf<T[N]>> });
+export type ActivityOptionsFor<T, N extends ActivityName<T>> = OptionalTaskQueue<
+  ClientActivityOptionsFor<T, N>
+>;
 
 /** Starts activities of an interface. */
 export interface NexusTypedActivityClient<T> {
-  startActivity<N extends NameOf<T>>(
+  startActivity<N extends ActivityName<T>>(
     activity: N,
     options: ActivityOptionsFor<T, N>,
-  ): Promise<import('./temporal-result').TemporalOperationResult<ResultOf<T[N]>>>;
+  ): Promise<TemporalOperationResult<ActivityResult<T, N>>>;
 }
 
 /**
+ * Starts the activity that backs an operation: when it ends, so does the operation.
+ * Callback, links and request id of the operation are attached, also to an activity that runs already, if
+ * `idConflictPolicy` is USE_EXISTING.
  * @returns the operation's token
- * @throws {HandlerError} BAD_REQUEST: options are not valid; else as the server answers
+ * @throws as the client's `start`; {HandlerError} BAD_REQUEST when options are not valid
  */
 export async function startActivity(
   ctx: StartOperationContext,
   type: string,
   options: ActivityOptions,
 ): Promise<string> {
-  const { client, namespace } = handlerContext();
-  const fields = await fieldsOf(type, options).catch((error: unknown) => {
-    if (error instanceof ValueError) throw new HandlerError('BAD_REQUEST', error.message, { cause: error });
-    throw error;
-  });
-  const token = encodeOperationToken({ kind: 'activity', namespace, activityId: options.id, runId: '' });
-  const { link } = await client.workflowService.startActivityExecution({
-    ...fields,
-    ...backingOf(ctx, token),
-    onConflictOptions: ATTACH_ON_CONFLICT,
-  });
-  addLinkForCaller(ctx.outboundLinks, link);
-  return token;
-}
-
-async function fieldsOf(type: string, options: ActivityOptions) {
-  const { client, namespace, taskQueue } = handlerContext();
-  const { identity, loadedDataConverter: converter } = client.options;
-  const { id, args = [], typeInfo, summary, retry, priority, typedSearchAttributes } = options;
-  const { idReusePolicy, idConflictPolicy, startToCloseTimeout, scheduleToCloseTimeout } = options;
-  if (typeof id !== 'string' || id === '')
-    throw new ValueError('activity options: id must be a non-empty text');
-  if (startToCloseTimeout === undefined && scheduleToCloseTimeout === undefined) {
-    throw new ValueError('activity options: startToCloseTimeout or scheduleToCloseTimeout is required');
-  }
-  const context = { type: 'activity', namespace, activityId: id, isLocal: false } as const;
-  const input = await encodeToPayloadsWithContext(converter, context, args, typeInfo?.inputTypes);
-  return {
-    namespace,
-    identity,
-    activityId: id,
-    activityType: { name: type },
-    taskQueue: { name: options.taskQueue ?? taskQueue, kind: 1 }, // TASK_QUEUE_KIND_NORMAL
-    startToCloseTimeout: msOptionalToTs(startToCloseTimeout, 'startToCloseTimeout'),
-    scheduleToCloseTimeout: msOptionalToTs(scheduleToCloseTimeout, 'scheduleToCloseTimeout'),
-    scheduleToStartTimeout: msOptionalToTs(options.scheduleToStartTimeout, 'scheduleToStartTimeout'),
-    heartbeatTimeout: msOptionalToTs(options.heartbeatTimeout, 'heartbeatTimeout'),
-    startDelay: msOptionalToTs(options.startDelay, 'startDelay'),
-    retryPolicy: retry && compileRetryPolicy(retry),
-    input: input && { payloads: input },
-    priority: priority && compilePriority(priority),
-    idReusePolicy: ActivityIdReusePolicy[`ACTIVITY_ID_REUSE_POLICY_${idReusePolicy ?? 'ALLOW_DUPLICATE'}`],
-    idConflictPolicy: ActivityIdConflictPolicy[`ACTIVITY_ID_CONFLICT_POLICY_${idConflictPolicy ?? 'FAIL'}`],
-    userMetadata:
-      summary === undefined ? undefined : { summary: await encodeToPayload(converter, summary, context) },
-    searchAttributes: typedSearchAttributes && {
-      indexedFields: encodeUnifiedSearchAttributes(undefined, typedSearchAttributes),
+  const { client, taskQueue, namespace } = handlerContext();
+  const { id } = options;
+  const token = encodeOperationToken({ kind: 'activity', namespace, activityId: id, runId: '' });
+  await callWith(
+    ctx,
+    {
+      method: 'startActivityExecution',
+      matches: (request) => request.activityId === id,
+      extend: (request) => ({
+        ...request,
+        ...backingOf(ctx, token),
+        onConflictOptions: ATTACH_ON_CONFLICT,
+      }),
+      linkOf: (response) => response.link,
     },
-  };
+    () => client.activity.start(type, { ...options, taskQueue: options.taskQueue ?? taskQueue }),
+  );
+  return token;
 }
 
 /** Asks an activity to cancel. */
@@ -140,12 +74,7 @@ export async function cancelActivity({
   readonly activityId: string;
   readonly runId: string;
 }): Promise<void> {
-  const { client, namespace } = handlerContext();
-  await client.workflowService.requestCancelActivityExecution({
-    namespace,
-    activityId,
-    runId,
-    identity: client.options.identity,
-    reason: 'the Nexus operation was cancelled',
-  });
+  await handlerContext()
+    .client.activity.getHandle(activityId, runId)
+    .cancel('the Nexus operation was cancelled');
 }
