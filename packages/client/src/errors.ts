@@ -67,7 +67,7 @@ export class WorkflowContinuedAsNewError extends PerdureError {
     super(message, { hint: 'leave followRuns at true, or ask for the result of the new run' });
   }
 }
-brandError(WorkflowContinuedAsNewError, 'WorkflowContinuedAsNewError');
+brandError(WorkflowContinuedAsNewError, 'WorkflowExecutionContinuedAsNewError'); // the official name
 
 /** An update was rejected by its validator, or its handler failed; `cause` says how. */
 export class WorkflowUpdateFailedError extends PerdureError {

@@ -100,7 +100,7 @@ function decodeCalendar(calendar: StructuredCalendarSpec): CalendarSpecDescripti
       }),
     );
   }
-  return decoded as CalendarSpecDescription;
+  return decoded as unknown as CalendarSpecDescription;
 }
 
 /** @throws {ValueError} a calendar field or a duration that cannot be */

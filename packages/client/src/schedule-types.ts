@@ -107,13 +107,13 @@ export interface CalendarSpec {
 
 /** A calendar as the server tells it. */
 export interface CalendarSpecDescription {
-  second?: Range<number>[];
-  minute?: Range<number>[];
-  hour?: Range<number>[];
-  dayOfMonth?: Range<number>[];
-  month?: Range<Month>[];
-  year?: Range<number>[];
-  dayOfWeek?: Range<DayOfWeek>[];
+  second: Range<number>[];
+  minute: Range<number>[];
+  hour: Range<number>[];
+  dayOfMonth: Range<number>[];
+  month: Range<Month>[];
+  year: Range<number>[];
+  dayOfWeek: Range<DayOfWeek>[];
   comment?: string;
 }
 

@@ -48,9 +48,9 @@ export type WorkflowUpdateAnnotatedType = {
 /** What happens to handlers that still run when the workflow ends. */
 export const HandlerUnfinishedPolicy = {
   /** Log a warning (unless the workflow fails) and drop them. */
-  WARN_AND_ABANDON: 1,
+  WARN_AND_ABANDON: 'WARN_AND_ABANDON',
   /** Drop them. A client that waits for an update gets an error. */
-  ABANDON: 2,
+  ABANDON: 'ABANDON',
 } as const;
 export type HandlerUnfinishedPolicy = (typeof HandlerUnfinishedPolicy)[keyof typeof HandlerUnfinishedPolicy];
 
@@ -186,7 +186,7 @@ export type WorkflowFunctionWithOptions<Args extends any[], ReturnType> = {
 
 /** A workflow function with static options on it. */
 export type WorkflowFunctionWithStaticOptions<Args extends any[], ReturnType> = {
-  workflowStaticOptions: WorkflowStaticOptions;
+  staticOptions: WorkflowStaticOptions;
 } & ((...args: Args) => Promise<ReturnType>);
 
 /** An activity function with options on it. */
@@ -201,7 +201,7 @@ export function isWorkflowFunctionWithOptions(obj: unknown): obj is WorkflowFunc
 export function isWorkflowFunctionWithStaticOptions(
   obj: unknown,
 ): obj is WorkflowFunctionWithStaticOptions<any[], any> {
-  return typeof obj === 'function' && Object.hasOwn(obj, 'workflowStaticOptions');
+  return typeof obj === 'function' && Object.hasOwn(obj, 'staticOptions');
 }
 
 export function isActivityFunctionWithOptions(obj: unknown): obj is ActivityFunctionWithOptions<any[], any> {

@@ -23,7 +23,7 @@ describe('workflow types', () => {
 
   it('come with the type info of the call, else of the definition', () => {
     const defined = { inputTypes: [] };
-    const typed = Object.assign(async function typed() {}, { workflowStaticOptions: { typeInfo: defined } });
+    const typed = Object.assign(async function typed() {}, { staticOptions: { typeInfo: defined } });
     expect(extractWorkflowTypeAndConfig(typed)).toEqual({ type: 'typed', typeInfo: defined });
     const given = { outputType: {} };
     expect(extractWorkflowTypeAndConfig(typed, given).typeInfo).toBe(given);

@@ -146,7 +146,7 @@ export function extractWorkflowTypeAndConfig<T extends Workflow>(
   const typeInfo =
     callSiteTypeInfo ??
     (isWorkflowFunctionWithStaticOptions(workflowTypeOrFunc)
-      ? workflowTypeOrFunc.workflowStaticOptions.typeInfo
+      ? workflowTypeOrFunc.staticOptions.typeInfo
       : undefined);
   return typeInfo === undefined ? { type } : { type, typeInfo };
 }

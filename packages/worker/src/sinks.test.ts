@@ -121,3 +121,9 @@ it('writes to another logger through the default sinks', () => {
   expect(lines).toEqual([]);
   expect(elsewhere).toMatchObject([{ level: 'ERROR', message: 'hello', meta: { workflowId: 'wf', own: 1 } }]);
 });
+
+it('logs what workflows send to the older name of the sink', () => {
+  const { dispatcher: d, lines } = dispatcher({});
+  d.call(record('defaultWorkerLogger', 'warn', ['from an old workflow']));
+  expect(lines).toMatchObject([{ level: 'WARN', message: 'from an old workflow' }]);
+});

@@ -36,6 +36,7 @@ export type InjectedSinks<T extends Sinks> = { [P in keyof T]: InjectedSink<T[P]
 
 /** Name of the sink behind `log` in workflows. */
 export const LOGGER_SINK = '__temporal_logger';
+const OLDER_LOGGER_SINK = 'defaultWorkerLogger';
 
 /** Name of the sink behind `metricMeter` in workflows. */
 const METRICS_SINK = '__temporal_metrics';
@@ -81,7 +82,7 @@ export class SinkDispatcher {
     const target = entry !== undefined && Object.hasOwn(entry, record.fn) ? entry[record.fn] : undefined;
     const info = parseWorkflowInfo(record.info);
     if (target === undefined) {
-      if (record.sink === LOGGER_SINK) this.#log(info, record);
+      if (record.sink === LOGGER_SINK || record.sink === OLDER_LOGGER_SINK) this.#log(info, record);
       else if (record.sink === METRICS_SINK) this.#record(info, record);
       else if (record.sink === CONSOLE_SINK) print(record);
       else this.logger.error('A workflow called a sink that this worker does not have', names(record));
@@ -118,12 +119,14 @@ export class SinkDispatcher {
 
 /**
  * The sink behind `log` in workflows, writing to `logger`; to be changed and given as `WorkerOptions.sinks`.
+ * @param logger (=that of the `Runtime`)
  * @deprecated give a logger to `Runtime.install`
  */
-export function defaultSinks(logger: Logger): InjectedSinks<LoggerSinks> {
+export function defaultSinks(logger?: Logger): InjectedSinks<Pick<LoggerSinks, typeof LOGGER_SINK>> {
+  const target = logger ?? runtimeLogger();
   const write = (level: LogLevel) => ({
     fn: (info: WorkflowInfo, message: string, meta?: Record<string, unknown>) =>
-      void logger.log(level, message, {
+      void target.log(level, message, {
         sdkComponent: SdkComponent.workflow,
         ...workflowLogAttributes(info),
         ...meta,
@@ -138,6 +141,12 @@ export function defaultSinks(logger: Logger): InjectedSinks<LoggerSinks> {
       error: write('ERROR'),
     },
   };
+}
+
+/** Loaded late: the runtime has workers, and they have sinks. */
+function runtimeLogger(): Logger {
+  const { Runtime } = require('./runtime') as typeof import('./runtime');
+  return Runtime.instance().logger;
 }
 
 /** Fields of a run's log lines. */

@@ -197,7 +197,7 @@ describe('handlers that still run', () => {
   it('when the workflow completes are warned of, but not if they may be abandoned', async () => {
     const s = scenario(async () => {
       setHandler(add, async () => sleep(10));
-      setHandler(defineSignal('quiet'), async () => sleep(10), { unfinishedPolicy: 2 });
+      setHandler(defineSignal('quiet'), async () => sleep(10), { unfinishedPolicy: 'ABANDON' });
       await sleep(1);
       return workflowInfo().workflowId;
     });

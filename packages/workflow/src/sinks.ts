@@ -21,15 +21,23 @@ export interface SinkCall {
   workflowInfo: WorkflowInfo;
 }
 
-/** The sink that log lines go to. */
+/** Functions of a sink that takes log lines. */
+interface LogFunctions {
+  trace(message: string, attrs?: Record<string, unknown>): void;
+  debug(message: string, attrs?: Record<string, unknown>): void;
+  info(message: string, attrs?: Record<string, unknown>): void;
+  warn(message: string, attrs?: Record<string, unknown>): void;
+  error(message: string, attrs?: Record<string, unknown>): void;
+}
+
+/**
+ * The sinks that log lines go to.
+ * @deprecated use `log`
+ */
 export interface LoggerSinks extends Sinks {
-  __temporal_logger: {
-    trace(message: string, attrs?: Record<string, unknown>): void;
-    debug(message: string, attrs?: Record<string, unknown>): void;
-    info(message: string, attrs?: Record<string, unknown>): void;
-    warn(message: string, attrs?: Record<string, unknown>): void;
-    error(message: string, attrs?: Record<string, unknown>): void;
-  };
+  __temporal_logger: Sink & LogFunctions;
+  /** Older name of the same. */
+  defaultWorkerLogger: Sink & LogFunctions;
 }
 
 /** Typed access to the sinks that the worker was given. */
@@ -76,7 +84,8 @@ export function isReplayingHistory(run: Run): boolean {
   return run.replaying && run.readOnly === undefined;
 }
 
-function infoAsJson(run: Run): string {
+/** The run's WorkflowInfo as the host gets it. */
+export function infoAsJson(run: Run): string {
   const info = infoOf(run);
   return JSON.stringify(info, function (this: any, key, value) {
     const raw = this[key];

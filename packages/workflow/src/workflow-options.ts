@@ -16,5 +16,5 @@ export function defineWorkflowOptions<A extends any[], RT>(
 ): void {
   const { workflowDefinitionOptions, staticOptions } = config;
   if (workflowDefinitionOptions !== undefined) Object.assign(fn, { workflowDefinitionOptions });
-  if (staticOptions !== undefined) Object.assign(fn, { workflowStaticOptions: staticOptions });
+  if (staticOptions !== undefined) Object.assign(fn, { staticOptions });
 }

@@ -23,7 +23,7 @@ export interface TypeInfo<T = unknown, D = T> {
 /** How arguments and result of a callable convert. */
 export interface PayloadTypeInfo {
   /** One per argument. */
-  inputTypes?: TypeInfo<any, any>[];
+  inputTypes?: readonly TypeInfo<any, any>[];
   outputType?: TypeInfo<any, any>;
 }
 

@@ -206,12 +206,12 @@ export function prepareRun(run: Run): void {
     run.versioningBehavior = encodeVersioningBehavior(options?.versioningBehavior) ?? 0;
     run.failureErrorClasses = options?.failureExceptionTypes;
   }
-  run.outputType = fn.workflowStaticOptions?.typeInfo?.outputType;
+  run.outputType = fn.staticOptions?.typeInfo?.outputType;
 }
 
 function startWorkflow(run: Run, init: InitializeWorkflow): void {
   const { fn } = run.definition as { fn: any };
-  const args = payloadsToArgs(run, init.arguments, fn.workflowStaticOptions?.typeInfo);
+  const args = payloadsToArgs(run, init.arguments, fn.staticOptions?.typeInfo);
   const headers = init.headers ?? {};
   init.arguments = undefined;
   init.headers = undefined;
