@@ -20,6 +20,7 @@ import {
   decodeTypedSearchAttributes,
   searchAttributePayloadConverter,
 } from '@perdure/common/lib/converter/payload-search-attributes';
+import { withStorageTarget } from '@perdure/common/lib/internal-non-workflow';
 import { optionalTsToDate } from '@perdure/common/lib/time';
 import type { DescribeActivityExecutionResponse } from '@perdure/proto/temporal/api/workflowservice/v1/request_response';
 import { ActivityExecutionAlreadyStartedError, ActivityExecutionFailedError } from './activity-client-errors';
@@ -30,6 +31,7 @@ import type {
   ActivityGetResultInput,
   ActivityListInput,
   ActivityPauseInput,
+  ActivityResetInput,
   ActivityRestoreOriginalOptionsInput,
   ActivityStartInput,
   ActivityTerminateInput,
@@ -111,7 +113,12 @@ export async function startActivity(
 ): Promise<string> {
   const fields = compileActivityOptions(activityType, options);
   const { id, args = [], typeInfo, summary } = options;
-  const context = contextOf(site, id);
+  const context = withStorageTarget(contextOf(site, id), {
+    kind: 'activity',
+    namespace: site.namespace,
+    id,
+    type: activityType,
+  });
   const request = {
     ...fields,
     namespace: site.namespace,
@@ -270,6 +277,20 @@ export async function unpauseActivity(site: CallSite, input: ActivityUnpauseInpu
   await site.workflowService
     .unpauseActivityExecution(request)
     .catch((error) => rethrow(error, site, 'unpause activity', input.activityId, ACTIVITY_OPERATOR_COMMANDS));
+}
+
+export async function resetActivity(site: CallSite, input: ActivityResetInput): Promise<void> {
+  const { keepPaused, jitter, restoreOriginalOptions, resetHeartbeat } = input.options;
+  const request = {
+    ...changeOf(site, input),
+    keepPaused,
+    jitter: msOptionalToTs(jitter, 'jitter'),
+    restoreOriginalOptions,
+    resetHeartbeat,
+  };
+  await site.workflowService
+    .resetActivityExecution(request)
+    .catch((error) => rethrow(error, site, 'reset activity', input.activityId, ACTIVITY_OPERATOR_COMMANDS));
 }
 
 async function changeOptions(

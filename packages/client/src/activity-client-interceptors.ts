@@ -7,6 +7,7 @@ import type {
   ActivityOptionsUpdate,
   ActivityOptionsUpdateResult,
   ActivityPauseOptions,
+  ActivityResetOptions,
   ActivityUnpauseOptions,
 } from './activity-client-options';
 import type {
@@ -77,6 +78,14 @@ export interface ActivityUnpauseInput {
   readonly headers: Headers;
 }
 
+/** Not in the official client. @experimental */
+export interface ActivityResetInput {
+  readonly activityId: string;
+  readonly activityRunId: string;
+  readonly options: ActivityResetOptions;
+  readonly headers: Headers;
+}
+
 /** @experimental */
 export interface ActivityUpdateOptionsInput {
   readonly activityId: string;
@@ -108,6 +117,8 @@ export interface ActivityClientInterceptor {
   pause?: (input: ActivityPauseInput, next: Next<this, 'pause'>) => Promise<void>;
   /** @experimental */
   unpause?: (input: ActivityUnpauseInput, next: Next<this, 'unpause'>) => Promise<void>;
+  /** @experimental */
+  reset?: (input: ActivityResetInput, next: Next<this, 'reset'>) => Promise<void>;
   /** @experimental */
   updateOptions?: (
     input: ActivityUpdateOptionsInput,

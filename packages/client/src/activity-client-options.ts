@@ -131,6 +131,30 @@ export interface ActivityUnpauseOptions {
 }
 
 /**
+ * Not in the official client.
+ * @experimental
+ */
+export interface ActivityResetOptions {
+  /**
+   * Leaves a paused activity paused.
+   * @default false: it goes on
+   */
+  keepPaused?: boolean;
+  /** An activity that waits for its next attempt begins after a random part of this. */
+  jitter?: Duration;
+  /**
+   * Gives the options back that the activity was started with.
+   * @default false
+   */
+  restoreOriginalOptions?: boolean;
+  /**
+   * Forgets the details of the last heartbeat too.
+   * @default false
+   */
+  resetHeartbeat?: boolean;
+}
+
+/**
  * New options of an activity: undefined keeps what is there, null clears it.
  * @experimental
  */

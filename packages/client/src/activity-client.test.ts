@@ -34,8 +34,11 @@ import {
 import {
   defaultPayloadConverter,
   defineSearchAttributeKey,
+  ExternalStorage,
   hasCode,
+  type Payload,
   type SerializationContext,
+  StorageDriverClaim,
   TimeoutType,
   TypedSearchAttributes,
 } from '@perdure/common';
@@ -88,6 +91,14 @@ const activities = {
       if (cancelRequested) throw new CancelledFailure('cancelled', ['tidied up']);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  },
+  failsThrice: async (attempt: Attempt) => {
+    const id = attempt.task.activityId!;
+    const before = attempts.get(id) ?? [];
+    attempts.set(id, [...before, attempt]);
+    if (before.length === 2) return 'third time';
+    await attempt.beat(`attempt ${attempt.task.attempt}`);
+    throw ApplicationFailure.create({ message: 'not yet' });
   },
   failsOnce: async ({ task }: Attempt) => {
     if (task.attempt === 1) throw ApplicationFailure.create({ message: 'not yet' });
@@ -352,6 +363,7 @@ describe('the result', () => {
       () => nobody.terminate('x'),
       () => nobody.pause(),
       () => nobody.unpause(),
+      () => nobody.reset(),
       () => nobody.updateOptions({ taskQueue: 'q' }),
       () => nobody.restoreOriginalOptions(),
     ]) {
@@ -430,6 +442,42 @@ describe('an activity that runs', () => {
     expect(await attempt!.beat()).toMatchObject({ activityPaused: true });
     gates.get(handle.activityId)!('done');
     expect(await handle.result()).toBe('done');
+  });
+
+  it('begins anew, with or without what its heartbeats said', async () => {
+    const handle = await client.start('failsThrice', options({ retry: { initialInterval: '1m' } }));
+    const waits = async (attempt: number) =>
+      await eventually(
+        () => handle.describe({ includeHeartbeatDetails: true }),
+        (description) => description.attempt === attempt && description.lastAttemptCompleteTime !== undefined,
+      );
+    expect(await (await waits(2)).getHeartbeatDetails()).toBe('attempt 1');
+    await handle.updateOptions({ retry: { initialInterval: '2m' } });
+    const before = attempts.get(handle.activityId)!.length;
+    await handle.reset();
+    await eventually(() => attempts.get(handle.activityId)!.length > before);
+    const last = () => attempts.get(handle.activityId)!.at(-1)!.task;
+    expect(last().attempt).toBe(1);
+    expect(last().heartbeatDetails?.payloads).toHaveLength(1);
+    await eventually(
+      () => handle.describe(),
+      ({ runState, attempt }) => runState === 'SCHEDULED' && attempt === 2,
+    );
+    expect((await handle.describe()).retryPolicy.initialInterval).toBe(120_000);
+    await handle.reset({ resetHeartbeat: true, restoreOriginalOptions: true, jitter: 10 });
+    expect(await handle.result()).toBe('third time');
+    expect(last().heartbeatDetails?.payloads ?? []).toEqual([]);
+    expect((await handle.describe()).retryPolicy.initialInterval).toBe(60_000);
+  });
+
+  it('stays paused when it is reset, if asked to', async () => {
+    const handle = await client.start('echo', options({ taskQueue: idle }));
+    await handle.pause();
+    await handle.reset({ keepPaused: true });
+    expect((await handle.describe()).status).toBe('PAUSED');
+    await handle.reset();
+    expect((await handle.describe()).status).toBe('RUNNING');
+    await handle.terminate('tested');
   });
 
   it('gets other options, loses some, and gets those back that it was started with', async () => {
@@ -553,6 +601,7 @@ describe('interceptors', () => {
             'count',
             'pause',
             'unpause',
+            'reset',
             'updateOptions',
             'restoreOriginalOptions',
           ] as const
@@ -572,6 +621,7 @@ describe('interceptors', () => {
     expect(defaultPayloadConverter.fromPayload(rawInfo.userMetadata!.summary!)).toBe('inner');
     await handle.pause();
     await handle.unpause();
+    await handle.reset();
     await handle.updateOptions({ heartbeatTimeout: '1s' });
     await handle.restoreOriginalOptions();
     await handle.cancel('x');
@@ -579,7 +629,15 @@ describe('interceptors', () => {
     await failureOf(handle.terminate('x'));
     await collect(watched.list(`ActivityId = '${handle.activityId}'`));
     await watched.count('');
-    const calls = ['start', 'describe', 'pause', 'unpause', 'updateOptions', 'restoreOriginalOptions'];
+    const calls = [
+      'start',
+      'describe',
+      'pause',
+      'unpause',
+      'reset',
+      'updateOptions',
+      'restoreOriginalOptions',
+    ];
     expect(seen).toEqual(
       [...calls, 'cancel', 'getResult', 'terminate', 'list', 'count'].flatMap((method) => [
         `outer.${method}`,
@@ -639,6 +697,45 @@ describe('payloads', () => {
   });
 });
 
+describe('external storage', () => {
+  it('holds large arguments and results, and is told whose they are', async () => {
+    const stored: Payload[] = [];
+    const targets: unknown[] = [];
+    const externalStorage = new ExternalStorage({
+      payloadSizeThreshold: 1_000,
+      drivers: [
+        {
+          name: 'memory',
+          type: 'memory',
+          store: async ({ target }, payloads) =>
+            payloads.map((payload) => {
+              targets.push(target);
+              return new StorageDriverClaim({ at: String(stored.push(payload) - 1) });
+            }),
+          retrieve: async (_context, claims) => claims.map(({ claimData }) => stored[Number(claimData.at)]!),
+        },
+      ],
+    });
+    const storing = makeClient({ dataConverter: { externalStorage } });
+    const queue = `storing-${randomUUID()}`;
+    const storingWorker = new HandActivities(connection, queue, activities, { externalStorage });
+    try {
+      const long = 'x'.repeat(5_000);
+      const handle = await storing.start('echo', options({ taskQueue: queue, args: [long] }));
+      expect(await handle.result()).toBe(long);
+      expect(stored).toHaveLength(2); // argument and result
+      const target = { kind: 'activity', namespace: 'default', id: handle.activityId };
+      expect(targets).toEqual([{ ...target, type: 'echo' }, expect.objectContaining(target)]);
+      const described = await handle.describe({ includeInput: true, includeOutcome: true });
+      expect([await described.getInput(), await described.getResult()]).toEqual([[long], long]);
+      const without = await client.getHandle(handle.activityId).describe({ includeInput: true });
+      await expect(without.getInput()).rejects.toThrow(/external storage/i);
+    } finally {
+      await storingWorker.stop();
+    }
+  });
+});
+
 describe('a server without activities of their own', () => {
   it('is told apart by an error that names the setting', async () => {
     const without = await startDevServer({
@@ -657,6 +754,7 @@ describe('a server without activities of their own', () => {
         ['terminate', () => handle.terminate('')],
         ['pause', () => handle.pause()],
         ['unpause', () => handle.unpause()],
+        ['reset', () => handle.reset()],
         ['updateOptions', () => handle.updateOptions({ startDelay: 1 })],
         ['restoreOriginalOptions', () => handle.restoreOriginalOptions()],
         ['list', () => collect(refused.list(''))],
@@ -707,6 +805,7 @@ describe('the traffic', () => {
         'terminateActivityExecution',
         'pauseActivityExecution',
         'unpauseActivityExecution',
+        'resetActivityExecution',
         'updateActivityExecutionOptions',
       ].map((method) => [method, [...twice]]),
     );
@@ -717,6 +816,7 @@ describe('the traffic', () => {
       await handle.terminate('t');
       await handle.pause({ reason: 'p' });
       await handle.unpause({ reason: 'u', jitter: '2s' });
+      await handle.reset({ keepPaused: true });
       await handle.updateOptions({ taskQueue: 'other', heartbeatTimeout: null });
       for (const method of Object.keys(script)) {
         const [first, second, ...more] = fake.asked.filter((asked) => asked.method === method);

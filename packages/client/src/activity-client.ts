@@ -13,6 +13,7 @@ import {
   describeActivity,
   listActivities,
   pauseActivity,
+  resetActivity,
   restoreActivityOptions,
   startActivity,
   terminateActivity,
@@ -28,6 +29,7 @@ import type {
   ActivityOptionsUpdate,
   ActivityOptionsUpdateResult,
   ActivityPauseOptions,
+  ActivityResetOptions,
   ActivityResult,
   ActivityUnpauseOptions,
   GetActivityHandleOptions,
@@ -73,6 +75,12 @@ export interface ActivityHandle<R = any> {
   pause(options?: ActivityPauseOptions): Promise<void>;
   /** @experimental */
   unpause(options?: ActivityUnpauseOptions): Promise<void>;
+  /**
+   * Counts attempts from one again; an activity that waits for its next attempt begins at once. Not in the official
+   * client.
+   * @experimental
+   */
+  reset(options?: ActivityResetOptions): Promise<void>;
   /**
    * Changes the options of a running activity.
    * @returns all options as they are then
@@ -125,6 +133,7 @@ export class ActivityClient extends AsyncCompletionClient implements TypedActivi
       count: composed('count', (input) => countActivities(this.site, input)),
       pause: composed('pause', (input) => pauseActivity(this.site, input)),
       unpause: composed('unpause', (input) => unpauseActivity(this.site, input)),
+      reset: composed('reset', (input) => resetActivity(this.site, input)),
       updateOptions: composed('updateOptions', (input) => updateActivityOptions(this.site, input)),
       restoreOriginalOptions: composed('restoreOriginalOptions', (input) =>
         restoreActivityOptions(this.site, input),
@@ -221,6 +230,7 @@ export class ActivityClient extends AsyncCompletionClient implements TypedActivi
       terminate: (reason) => calls.terminate({ ...target, reason }),
       pause: (options = {}) => calls.pause({ ...target, options }),
       unpause: (options = {}) => calls.unpause({ ...target, options }),
+      reset: (options = {}) => calls.reset({ ...target, options }),
       updateOptions: (options) => calls.updateOptions({ ...target, options }),
       restoreOriginalOptions: () => calls.restoreOriginalOptions(target),
     };
