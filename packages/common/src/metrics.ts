@@ -1,4 +1,5 @@
 /** Metrics: the interfaces that user code sees, a meter that does nothing, and composition of tags. */
+import { RecordingMeter } from './recording-meter';
 
 export type NumericMetricValueType = 'int' | 'float';
 export type MetricKind = 'counter' | 'histogram' | 'gauge' | 'up-down-counter';
@@ -71,81 +72,8 @@ export interface MetricMeter {
   withTags(tags: MetricTags): MetricMeter;
 }
 
-/** Accepts everything, records nothing. */
-class NoopMetricMeter implements MetricMeter {
-  createCounter(name: string, unit?: string, description?: string): MetricCounter {
-    return {
-      name,
-      unit,
-      description,
-      kind: 'counter',
-      valueType: 'int',
-      add() {},
-      withTags() {
-        return this;
-      },
-    };
-  }
-
-  createHistogram(
-    name: string,
-    valueType: NumericMetricValueType = 'int',
-    unit?: string,
-    description?: string,
-  ): MetricHistogram {
-    return {
-      name,
-      unit,
-      description,
-      kind: 'histogram',
-      valueType,
-      record() {},
-      withTags() {
-        return this;
-      },
-    };
-  }
-
-  createGauge(
-    name: string,
-    valueType: NumericMetricValueType = 'int',
-    unit?: string,
-    description?: string,
-  ): MetricGauge {
-    return {
-      name,
-      unit,
-      description,
-      kind: 'gauge',
-      valueType,
-      set() {},
-      withTags() {
-        return this;
-      },
-    };
-  }
-
-  createUpDownCounter(name: string, unit?: string, description?: string): MetricUpDownCounter {
-    return {
-      name,
-      unit,
-      description,
-      kind: 'up-down-counter',
-      valueType: 'int',
-      add() {},
-      withTags() {
-        return this;
-      },
-    };
-  }
-
-  withTags(_tags: MetricTags): MetricMeter {
-    return this;
-  }
-}
-
 /** A meter that does nothing. */
-export const noopMetricMeter = new NoopMetricMeter();
+export const noopMetricMeter = new RecordingMeter(() => undefined);
 
 function resolveTags(contributors: readonly MetricTagsOrFunc[], extra?: MetricTags): MetricTags {
   const all: MetricTags = {};

@@ -5,17 +5,8 @@
  * M2  A value that a metric cannot take is an error of the caller; metrics that are off take everything.
  * M3  One object per metric and per tag set, however many updates name it.
  */
-import type {
-  Metric,
-  MetricCounter,
-  MetricGauge,
-  MetricHistogram,
-  MetricKind,
-  MetricMeter,
-  MetricTags,
-  MetricUpDownCounter,
-  NumericMetricValueType,
-} from '@perdure/common';
+import type { Metric, MetricKind, MetricMeter, MetricTags } from '@perdure/common';
+import { RecordingMeter } from '@perdure/common/lib/recording-meter';
 import {
   BufferedMetrics,
   MetricDefinition,
@@ -26,107 +17,30 @@ import Long from 'long';
 import type { Native, RuntimeHandle } from './native';
 import { loadNative } from './native-errors';
 
-class CoreMetric implements Metric {
-  #runtime: RuntimeHandle | undefined;
-  #number = 0;
-
-  constructor(
-    private readonly runtime: () => RuntimeHandle,
-    readonly kind: MetricKind,
-    readonly valueType: NumericMetricValueType,
-    readonly name: string,
-    readonly unit: string | undefined,
-    readonly description: string | undefined,
-    private readonly tags: MetricTags,
-  ) {}
-
-  add(value: number, extraTags?: MetricTags): void {
-    this.record(value, extraTags);
-  }
-
-  set(value: number, extraTags?: MetricTags): void {
-    this.record(value, extraTags);
-  }
-
-  record(value: number, extraTags?: MetricTags): void {
-    const native = loadNative();
-    const runtime = this.runtime();
-    const metric = this.defined(native, runtime);
-    const tags = toTags({ ...this.tags, ...extraTags });
-    native.metricRecord(runtime, MetricUpdates.encode({ items: [{ metric, value, tags }] }).finish());
-  }
-
-  withTags(tags: MetricTags): CoreMetric {
-    const { runtime, kind, valueType, name, unit, description } = this;
-    return new CoreMetric(runtime, kind, valueType, name, unit, description, { ...this.tags, ...tags });
-  }
-
-  /** M1 */
-  private defined(native: Native, runtime: RuntimeHandle): number {
-    if (this.#runtime !== runtime) {
-      const { name, unit, description, kind, valueType } = this;
-      const definition = { name, unit, description, kind, float: valueType === 'float' };
-      this.#number = native.metricDefine(runtime, MetricDefinition.encode(definition).finish());
-      this.#runtime = runtime;
-    }
-    return this.#number;
-  }
-}
-
-class CoreMetricMeter implements MetricMeter {
-  constructor(
-    private readonly runtime: () => RuntimeHandle,
-    private readonly tags: MetricTags,
-  ) {}
-
-  createCounter(name: string, unit?: string, description?: string): MetricCounter {
-    return this.make('counter', 'int', name, unit, description) as unknown as MetricCounter;
-  }
-
-  createHistogram(
-    name: string,
-    valueType: NumericMetricValueType = 'int',
-    unit?: string,
-    description?: string,
-  ): MetricHistogram {
-    return this.make('histogram', valueType, name, unit, description) as unknown as MetricHistogram;
-  }
-
-  createGauge(
-    name: string,
-    valueType: NumericMetricValueType = 'int',
-    unit?: string,
-    description?: string,
-  ): MetricGauge {
-    return this.make('gauge', valueType, name, unit, description) as unknown as MetricGauge;
-  }
-
-  createUpDownCounter(name: string, unit?: string, description?: string): MetricUpDownCounter {
-    return this.make('up-down-counter', 'int', name, unit, description) as unknown as MetricUpDownCounter;
-  }
-
-  withTags(tags: MetricTags): MetricMeter {
-    return new CoreMetricMeter(this.runtime, { ...this.tags, ...tags });
-  }
-
-  private make(
-    kind: MetricKind,
-    valueType: NumericMetricValueType,
-    name: string,
-    unit: string | undefined,
-    description: string | undefined,
-  ): CoreMetric {
-    return new CoreMetric(this.runtime, kind, valueType, name, unit, description, this.tags);
-  }
-}
-
 /**
  * A meter that records into the core's exporter, under the names it is given: without the prefix of the core's own.
  * Recording throws CORE_OPTIONS_INVALID for a negative value (but for up-down-counters), for NaN and for infinities.
  * @param runtime  asked at each record
  */
 export function coreMetricMeter(runtime: () => RuntimeHandle): MetricMeter {
-  return new CoreMetricMeter(runtime, {});
+  const numbers = new WeakMap<Metric, { readonly runtime: RuntimeHandle; readonly metric: number }>();
+  return new RecordingMeter((metric, value, tags) => {
+    const native = loadNative();
+    const current = runtime();
+    let defined = numbers.get(metric);
+    if (defined?.runtime !== current) {
+      defined = { runtime: current, metric: define(native, current, metric) }; // M1
+      numbers.set(metric, defined);
+    }
+    const items = [{ metric: defined.metric, value, tags: toTags(tags) }];
+    native.metricRecord(current, MetricUpdates.encode({ items }).finish());
+  });
+}
+
+function define(native: Native, runtime: RuntimeHandle, metric: Metric): number {
+  const { name, unit, description, kind, valueType } = metric;
+  const definition = { name, unit, description, kind, float: valueType === 'float' };
+  return native.metricDefine(runtime, MetricDefinition.encode(definition).finish());
 }
 
 /** One update of a metric. `metric` and `attributes` are the same objects whenever they are equal. */

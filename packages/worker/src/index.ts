@@ -65,6 +65,11 @@ export {
   UnhandledRejectionError,
   WorkerFatalError,
 } from './errors';
+export {
+  type ExternalWorkflowActivities,
+  type ExternalWorkflowTarget,
+  externalWorkflowActivities,
+} from './external-workflow-activities';
 export { DefaultLogger, type LogEntry, LogTimestamp } from './logger';
 export { MetricsBuffer, type MetricsBufferOptions } from './metrics-buffer';
 export { InvalidOptionsError, type OptionProblem } from './options-check';

@@ -240,6 +240,49 @@ describe('an external workflow', () => {
     ]);
   });
 
+  it('of another namespace is signalled and cancelled there, once the code says that the server allows it', async () => {
+    const s = scenario(async () => {
+      const handle = getExternalWorkflowHandle('other', 'run', {
+        namespace: 'elsewhere',
+        crossNamespaceCommands: true,
+      });
+      await Promise.all([handle.signal('hi'), handle.cancel()]);
+      return handle.namespace;
+    });
+    const workflowExecution = { namespace: 'elsewhere', workflowId: 'other', runId: 'run' };
+    expect(await s.commands([job.start()])).toEqual([
+      { signalExternalWorkflowExecution: { seq: 1, workflowExecution, signalName: 'hi' } },
+      { requestCancelExternalWorkflowExecution: { seq: 1, workflowExecution } },
+    ]);
+    expect(await s.commands([job.signalSent(1), job.cancelSent(1)])).toEqual([
+      { completeWorkflowExecution: { result: 'elsewhere' } },
+    ]);
+  });
+
+  it('of another namespace is refused with a code and a hint, one of the own is not', async () => {
+    const s = scenario(async () => {
+      const own = getExternalWorkflowHandle('other', undefined, { namespace: 'test-namespace' });
+      try {
+        getExternalWorkflowHandle('other', undefined, { namespace: 'elsewhere' });
+      } catch (error) {
+        const { name, code, hint } = error as any;
+        return [own.namespace, name, code, hint];
+      }
+    });
+    expect(await s.commands([job.start()])).toEqual([
+      {
+        completeWorkflowExecution: {
+          result: [
+            'test-namespace',
+            'CrossNamespaceError',
+            'WORKFLOW_CROSS_NAMESPACE',
+            expect.stringMatching(/externalWorkflowActivities.*crossNamespaceCommands/),
+          ],
+        },
+      },
+    ]);
+  });
+
   it('that cannot be signalled rejects', async () => {
     const s = scenario(() =>
       getExternalWorkflowHandle('other', 'run')

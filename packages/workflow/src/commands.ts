@@ -7,6 +7,7 @@ import { DeterminismViolationError } from './errors';
 import { type EventGroupMarker, eventGroupMarkers } from './event-groups';
 import { PendingOperations } from './runtime/operations';
 import type { Run } from './runtime/run';
+import { recordsSites } from './sites';
 
 /** Options that any command can carry. */
 export interface CommandOptions {
@@ -84,6 +85,9 @@ function text(run: Run, value: string | undefined) {
 }
 
 export function pendingOf(run: Run): PendingOperations {
-  run.pending ??= new PendingOperations();
+  if (run.pending === undefined) {
+    run.pending = new PendingOperations();
+    if (recordsSites(run)) run.pending.recordSites();
+  }
   return run.pending;
 }

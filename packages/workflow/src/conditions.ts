@@ -13,6 +13,7 @@ import { CancellationScope, currentScope, rejectCancelled } from './cancellation
 import { patchedInternally } from './patches';
 import type { CancelListener, Reject, Resolve } from './runtime/operations';
 import { type Run, requireWritableRun } from './runtime/run';
+import { siteIn } from './sites';
 import { sleep, type TimerOptions } from './timers';
 
 /** Written to histories by SDKs since a timeout of 0 means "now" instead of "never". */
@@ -49,6 +50,7 @@ function waitFor(run: Run, fn: () => boolean): Promise<undefined> {
     if (scope.consideredCancelled) return rejectCancelled(scope, reject);
     if (fn()) return resolve(undefined);
     const blocked = new BlockedCondition(run, fn, scope, resolve, reject);
+    blocked.site = siteIn(run);
     if (scope.cancellable) scope.listen(blocked);
     run.conditions ??= new Set();
     run.conditions.add(blocked);
@@ -56,6 +58,10 @@ function waitFor(run: Run, fn: () => boolean): Promise<undefined> {
 }
 
 export class BlockedCondition implements CancelListener {
+  readonly what = 'condition';
+  /** Where it was begun (stack-traces.ts, W3). */
+  site: Error | undefined = undefined;
+
   constructor(
     private readonly run: Run,
     readonly fn: () => boolean,

@@ -51,7 +51,6 @@ export class ActivationError extends WorkflowError {
   override readonly code = 'WORKFLOW_ACTIVATION_INVALID';
 }
 
-/** A value that leaves the workflow could not be turned into a payload. */
 /** The worker that runs the workflow has no activity of that name to run locally. */
 export class LocalActivityNotRegisteredError extends WorkflowError {
   override readonly code = 'LOCAL_ACTIVITY_NOT_REGISTERED';
@@ -78,6 +77,24 @@ export class ChildWorkflowStartError extends WorkflowError {
   }
 }
 
+/** A handle was asked for a workflow in another namespace, and nobody said that the server allows it. */
+export class CrossNamespaceError extends WorkflowError {
+  override readonly code = 'WORKFLOW_CROSS_NAMESPACE';
+
+  constructor(
+    readonly workflowId: string,
+    readonly namespace: string,
+    ownNamespace: string,
+  ) {
+    super(
+      `Workflow '${workflowId}' is in namespace '${namespace}', this one in '${ownNamespace}': servers refuse to signal or cancel across namespaces unless they are configured for it`,
+      {
+        hint: 'call the activities of externalWorkflowActivities (@perdure/worker) instead, or set crossNamespaceCommands where the server has system.enableCrossNamespaceCommands',
+      },
+    );
+  }
+}
+
 /** A promise of workflow code was rejected and nothing handled it by the end of the activation. */
 export class UnhandledRejectionError extends WorkflowError {
   override readonly code = 'WORKFLOW_UNHANDLED_REJECTION';
@@ -90,6 +107,7 @@ export class UnhandledRejectionError extends WorkflowError {
   }
 }
 
+/** A value that leaves the workflow could not be turned into a payload. */
 export class UnserializableValueError extends WorkflowError {
   override readonly code = 'WORKFLOW_VALUE_NOT_SERIALIZABLE';
 

@@ -3,11 +3,13 @@
  *
  * E1  A signal that the server has not got yet can be cancelled; then its promise rejects when the core says so.
  */
-import type {
-  CancelledFailure,
-  SignalDefinition,
-  SignalTypeInfo,
-  WorkflowSignalOptions,
+import {
+  type CancelledFailure,
+  type SignalDefinition,
+  type SignalTypeInfo,
+  ValueError,
+  type WorkflowExecution,
+  type WorkflowSignalOptions,
 } from '@perdure/common';
 import type {
   ResolveRequestCancelExternalWorkflow,
@@ -15,6 +17,7 @@ import type {
 } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import { type CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
 import { emit, pendingOf } from './commands';
+import { CrossNamespaceError } from './errors';
 import { intercept, type SignalWorkflowInput } from './interceptors';
 import { patchedInternally } from './patches';
 import { argsToPayloads, failureToError, workflowContext } from './payloads';
@@ -45,20 +48,72 @@ export interface ExternalWorkflowHandle {
   cancel(): Promise<void>;
   readonly workflowId: string;
   readonly runId?: string;
+  /** Set if it was given: the namespace of the workflow. */
+  readonly namespace?: string;
 }
 
-/** @param runId default: the current run at the time the server acts */
-export function getExternalWorkflowHandle(workflowId: string, runId?: string): ExternalWorkflowHandle {
+export interface ExternalWorkflowHandleOptions {
+  /**
+   * Namespace of the workflow, on the same cluster.
+   * @default the namespace of the calling workflow
+   */
+  namespace?: string;
+  /**
+   * Says that the server takes signals and cancellations for other namespaces as commands: its dynamic configuration
+   * has `system.enableCrossNamespaceCommands`, which is off by default and on Temporal Cloud. A server that has it off
+   * refuses the whole workflow task, again and again, which no workflow code could handle: hence the question. The
+   * activities of `externalWorkflowActivities` (@perdure/worker) and Nexus work everywhere.
+   * @default false
+   */
+  crossNamespaceCommands?: boolean;
+}
+
+/**
+ * A handle to signal or cancel a workflow that is no child of this one. Making it asks nobody.
+ * @param runId default: the current run at the time the server acts
+ * @throws ValueError if the namespace is no text, or empty
+ * @throws CrossNamespaceError if the workflow is in another namespace and `crossNamespaceCommands` is not set
+ */
+export function getExternalWorkflowHandle(
+  workflowId: string,
+  runId?: string,
+  options?: ExternalWorkflowHandleOptions,
+): ExternalWorkflowHandle {
   const run = requireWritableRun('getExternalWorkflowHandle()');
-  const workflowExecution = { workflowId, runId };
-  const target = { type: 'external', workflowExecution } as const;
-  return {
+  const namespace = options?.namespace;
+  if (namespace !== undefined && (typeof namespace !== 'string' || namespace === '')) {
+    throw new ValueError(
+      "getExternalWorkflowHandle(): the option 'namespace' must be the name of a namespace",
+    );
+  }
+  const own = run.worker.registration.namespace;
+  if (namespace !== undefined && namespace !== own && options?.crossNamespaceCommands !== true) {
+    throw new CrossNamespaceError(workflowId, namespace, own);
+  }
+  const workflowExecution: TargetExecution = {
     workflowId,
     runId,
+    ...(namespace !== undefined && { namespace }),
+  };
+  const target = { type: 'external', workflowExecution } as const;
+  return {
+    ...workflowExecution,
+    workflowId,
     signal: (def, ...args) => signalTarget(target, def, args),
     signalWithOptions: (name, options) =>
       signalTarget(target, { name, typeInfo: options.typeInfo }, options.args ?? []),
-    cancel: () => requestCancel(run, workflowId, runId),
+    cancel: () => requestCancel(run, workflowExecution),
+  };
+}
+
+/** A workflow by its ids; without a namespace it is in that of the caller. */
+export type TargetExecution = WorkflowExecution & { readonly namespace?: string };
+
+function executionMessage(run: Run, { namespace, workflowId, runId }: TargetExecution) {
+  return {
+    namespace: namespace ?? run.worker.registration.namespace,
+    workflowId: workflowId ?? '',
+    runId: runId ?? undefined,
   };
 }
 
@@ -100,11 +155,7 @@ function signal(run: Run, input: SignalWorkflowInput): Promise<void> {
         ...(target.type === 'child'
           ? { childWorkflowId: target.childWorkflowId }
           : {
-              workflowExecution: {
-                namespace: run.worker.registration.namespace,
-                workflowId,
-                runId: target.workflowExecution.runId ?? undefined,
-              },
+              workflowExecution: executionMessage(run, target.workflowExecution),
             }),
       },
     });
@@ -139,7 +190,7 @@ export function resolveSignal(run: Run, job: ResolveSignalExternalWorkflow): voi
   else pending.reject(failureToError(run, job.failure));
 }
 
-function requestCancel(run: Run, workflowId: string, runId: string | undefined): Promise<void> {
+function requestCancel(run: Run, target: TargetExecution): Promise<void> {
   return new Promise((resolve, reject) => {
     const scope = currentScope(run);
     const listener: CancelListener = {
@@ -155,10 +206,7 @@ function requestCancel(run: Run, workflowId: string, runId: string | undefined):
     if (scope.consideredCancelled && patchedInternally(run, CANCEL_IN_SCOPE_PATCH)) return;
     const seq = run.nextSeqs.cancel++;
     emit(run, {
-      requestCancelExternalWorkflowExecution: {
-        seq,
-        workflowExecution: { namespace: run.worker.registration.namespace, workflowId, runId },
-      },
+      requestCancelExternalWorkflowExecution: { seq, workflowExecution: executionMessage(run, target) },
     });
     // The listener stays: histories have the marker even if the scope is cancelled after the request was answered.
     pendingOf(run).add(OperationKind.CancelExternal, seq, { resolve, reject });

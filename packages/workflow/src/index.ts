@@ -87,7 +87,11 @@ export {
 export { defineQuery, defineSignal, defineUpdate } from './definitions';
 export { DeterminismViolationError, WorkflowError } from './errors';
 export { createEventGroup, type EventGroupMarker } from './event-groups';
-export { type ExternalWorkflowHandle, getExternalWorkflowHandle } from './external-workflows';
+export {
+  type ExternalWorkflowHandle,
+  type ExternalWorkflowHandleOptions,
+  getExternalWorkflowHandle,
+} from './external-workflows';
 export {
   allHandlersFinished,
   setDefaultQueryHandler,

@@ -125,7 +125,8 @@ export interface SignalWorkflowInput {
   readonly target:
     | {
         readonly type: 'external';
-        readonly workflowExecution: WorkflowExecution;
+        /** Without a namespace: in that of the caller. */
+        readonly workflowExecution: WorkflowExecution & { readonly namespace?: string };
       }
     | {
         readonly type: 'child';

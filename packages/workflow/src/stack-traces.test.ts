@@ -8,8 +8,9 @@ import {
   setHandler,
   sleep,
   startChild,
+  Trigger,
 } from './index';
-import { job, type Scenario, scenario } from './testing/scenario';
+import { job, Scenario, scenario } from './testing/scenario';
 
 const { act } = proxyActivities<{ act(): Promise<void> }>({ startToCloseTimeout: 1000 });
 const { loc } = proxyLocalActivities<{ loc(): Promise<void> }>({ startToCloseTimeout: 1000 });
@@ -76,6 +77,64 @@ describe('the stack trace of a run', () => {
       await condition(() => false, 1000);
     }
     for (const names of await waitingIn(waits)) expect(names).toContain('waits');
+  });
+
+  it('shows who waits for a trigger, until it is settled', async () => {
+    const s = scenario(async () => {
+      const trigger = new Trigger<string>();
+      const forgotten = new Trigger();
+      setHandler(defineSignal<[string]>('settle'), (value) => trigger.resolve(value));
+      async function waitsForTrigger(): Promise<string> {
+        return await trigger;
+      }
+      const value = await waitsForTrigger();
+      await condition(() => forgotten === undefined);
+      return value;
+    });
+    await s.commands([job.start()]);
+    const [names, ...others] = await waiting(s);
+    expect(names).toContain('waitsForTrigger');
+    expect(others).toEqual([]);
+    await s.commands([job.signal('settle', 'now')]);
+    expect((await waiting(s)).flat().join()).not.toMatch(/waitsForTrigger/);
+  });
+
+  it('names what several wait for, and from then on shows where such things are begun', async () => {
+    async function begins(): Promise<void> {
+      const shared = [sleep(1000), condition(() => false), new Trigger<void>()];
+      await Promise.all([...shared, ...shared]);
+    }
+    const s = new Scenario({ begins: begins, other: begins });
+    await s.commands([job.start([], { workflowType: 'begins' })]);
+    expect((await waiting(s)).map(([first]) => first)).toEqual(['timer 1', 'condition']);
+
+    const fresh = new Scenario({ begins: begins }, { registration: { showStackTraceSources: true } });
+    await fresh.commands([job.start([], { workflowType: 'begins' })]);
+    for (const names of await waiting(fresh)) expect(names).toContain('begins');
+  });
+
+  it('shows where operations were begun in runs that start after the first question', async () => {
+    async function begins(): Promise<void> {
+      const shared = sleep(1000);
+      await Promise.all([shared, shared]);
+      const again = act();
+      await Promise.all([again, again]);
+    }
+    const s = scenario(begins);
+    await s.commands([job.start()]);
+    expect((await waiting(s)).flat()).not.toContain('begins');
+    s.evict();
+    await s.commands([job.start()], { isReplaying: true });
+    expect((await waiting(s)).flat()).toContain('begins');
+    await s.commands([job.fireTimer(1)]);
+    expect((await waiting(s)).flat()).toContain('begins');
+  });
+
+  it('says so when a run waits for a promise of its own', async () => {
+    const stacks = await waitingIn(
+      () => new Promise((resolve) => setHandler(defineSignal<[unknown]>('go'), resolve)),
+    );
+    expect(stacks).toEqual([['a promise of its own']]);
   });
 
   it('shows handlers that wait', async () => {

@@ -9,6 +9,8 @@
  * W1  Probing settles nothing and changes no order: what was pending is pending as before.
  * W2  The engine follows a promise that exactly one reaction waits for. Promises that the runtime itself watches
  *     (children) therefore remember where they were made.
+ * W3  An operation that several wait for is named, without a position, when it is first asked for. From then on the
+ *     runs of that type keep where operations are begun (sites.ts), and stacks show that.
  */
 
 import { requireHost } from './async-context';
@@ -19,23 +21,45 @@ import { SDK_NAME, SDK_VERSION } from './version';
 /** Something that waits. */
 export interface Waiting {
   readonly resolve: (value: never) => void;
-  /** Where the operation was begun, if probing cannot tell (W2). */
+  /** Its name for people; undefined for what need not be shown if its stack cannot be. */
+  readonly what?: string | undefined;
+  /** Where the operation was begun, if that is known (W2, W3). */
   readonly site?: Error | undefined;
 }
 
-/** Stacks of all that waits, each as text with sources of the user only; without those that show nothing. */
+/** Stacks of all that waits, each as text with sources of the user only. */
 export function stacksOf(run: Run): Promise<string[]> {
-  const stacks: (string | undefined)[] = [];
-  const waiting: Waiting[] = [...(run.pending?.all() ?? []), ...(run.conditions ?? [])];
+  const waiting: Waiting[] = [
+    ...(run.pending?.all() ?? []),
+    ...(run.conditions ?? []),
+    ...(run.triggers ?? []),
+  ];
+  const probed: (string | undefined)[] = [];
   waiting.forEach((operation, i) => {
-    if (operation.site !== undefined) stacks[i] = operation.site.stack;
-    else
-      probe(operation, (stack) => {
-        stacks[i] = stack;
-      });
+    probe(operation, (stack) => {
+      probed[i] = stack;
+    });
   });
   // Microtasks run in order: every probe has run before this one.
-  return Promise.resolve().then(() => [...new Set(stacks.map(framesOf).filter((text) => text !== ''))]);
+  return Promise.resolve().then(() => {
+    const stacks = waiting.map(({ site, what }, i) => {
+      const frames = framesOf(probed[i]) || framesOf(site?.stack);
+      return frames === '' && what !== undefined ? named(run, what) : frames;
+    });
+    const shown = [...new Set(stacks.filter((text) => text !== ''))];
+    // The engine cannot say who waits for a promise that the workflow itself has made and will resolve.
+    return shown.length > 0 || run.completed
+      ? shown
+      : ['    at a promise of its own (nobody can tell where it is waited for)'];
+  });
+}
+
+/** W3 */
+function named(run: Run, what: string): string {
+  run.worker.tracedTypes ??= new Set();
+  run.worker.tracedTypes.add(run.workflowType);
+  run.pending?.recordSites();
+  return `    at ${what} (waited for in more than one place, or nowhere)`;
 }
 
 /** W1: the chain ends in a rejection that is handled. */

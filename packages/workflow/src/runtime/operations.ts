@@ -30,6 +30,17 @@ export type OperationKind = (typeof OperationKind)[keyof typeof OperationKind];
 
 const KINDS = 8;
 
+const KIND_NAMES = [
+  'timer',
+  'activity',
+  'start of child workflow',
+  'child workflow',
+  'signal to another workflow',
+  'cancellation of another workflow',
+  'start of Nexus operation',
+  'Nexus operation',
+];
+
 /** What every pending operation can do with the outcome the core reports. */
 export interface PendingOperation {
   readonly resolve: Resolve;
@@ -41,14 +52,25 @@ export interface PendingOperation {
 /** All operations of a run that wait, by kind and number. */
 export class PendingOperations {
   private readonly byKey = new Map<number, PendingOperation>();
+  private sites: Map<number, Error> | undefined = undefined;
 
   add(kind: OperationKind, seq: number, operation: PendingOperation): void {
-    this.byKey.set(seq * KINDS + kind, operation);
+    const key = seq * KINDS + kind;
+    this.byKey.set(key, operation);
+    if (this.sites !== undefined && operation.site === undefined) this.sites.set(key, new Error(''));
   }
 
-  /** What waits, in the order in which it was begun. */
-  all(): Iterable<PendingOperation> {
-    return this.byKey.values();
+  /** From now on it is kept where each operation was begun (stack-traces.ts, W3). */
+  recordSites(): void {
+    this.sites ??= new Map();
+  }
+
+  /** What waits, in the order in which it was begun, with its name for people. */
+  *all(): Iterable<PendingOperation & { readonly what: string }> {
+    for (const [key, { resolve, reject, site }] of this.byKey) {
+      const what = `${KIND_NAMES[key % KINDS]} ${Math.floor(key / KINDS)}`;
+      yield { resolve, reject, site: site ?? this.sites?.get(key), what };
+    }
   }
 
   has(kind: OperationKind, seq: number): boolean {
@@ -59,7 +81,10 @@ export class PendingOperations {
   take(kind: OperationKind, seq: number): PendingOperation | undefined {
     const key = seq * KINDS + kind;
     const operation = this.byKey.get(key);
-    if (operation !== undefined) this.byKey.delete(key);
+    if (operation !== undefined) {
+      this.byKey.delete(key);
+      this.sites?.delete(key);
+    }
     return operation;
   }
 }

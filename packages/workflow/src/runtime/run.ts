@@ -22,6 +22,7 @@ import type { HandlerTable, RunningHandler } from '../handlers';
 import type { WorkflowInfo } from '../info';
 import type { ComposedInterceptors } from '../interceptors';
 import type { Alea, NamedStreams } from '../random';
+import type { Waiting } from '../stack-traces';
 import type { RunModules, WorkflowDefinition } from './definitions';
 import type { SinkCallRecord } from './host';
 import type { PendingOperations } from './operations';
@@ -75,6 +76,8 @@ export class Run {
   pending: PendingOperations | undefined;
   rootScope: CancellationScope | undefined;
   conditions: Set<BlockedCondition> | undefined;
+  /** Triggers that nobody has settled. */
+  triggers: Set<Waiting> | undefined;
 
   random: Alea | undefined;
   namedStreams: NamedStreams | undefined;
@@ -135,6 +138,7 @@ export class Run {
     this.pending = undefined;
     this.rootScope = undefined;
     this.conditions = undefined;
+    this.triggers = undefined;
     this.random = undefined;
     this.namedStreams = undefined;
     this.signals = undefined;

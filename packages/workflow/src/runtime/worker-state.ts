@@ -10,4 +10,6 @@ export interface WorkerState {
   readonly runs: Map<string, Run>;
   /** sinkName.fnName of sinks that are called during replay too. */
   readonly replayingSinks: ReadonlySet<string>;
+  /** Types whose runs keep where operations were begun (sites.ts). */
+  tracedTypes?: Set<string>;
 }
