@@ -13,6 +13,8 @@ import { Tally } from './tools/tally.mjs';
 
 /** Full install: worker, client and everything they need. */
 const MAX_INSTALL_MB = 60;
+/** The client alone: itself, messages, gRPC and what gRPC needs. */
+const MAX_CLIENT_INSTALL_MB = 12;
 const MB = 1_000_000;
 
 await setUp();
@@ -36,6 +38,7 @@ try {
     await tally.check('hello from tarballs, CommonJS', () => helloFromTarballs('commonjs'));
     await tally.check('hello from tarballs, ESM', () => helloFromTarballs('module'));
     await tally.check('every package loads by require and by import', everyEntry);
+    await tally.check(`the client alone takes at most ${MAX_CLIENT_INSTALL_MB} MB`, clientInstall);
     await tally.check(`full install takes at most ${MAX_INSTALL_MB} MB`, fullInstall);
   }
 } finally {
@@ -162,11 +165,21 @@ process.exit(0);
 async function fullInstall() {
   const dir = join(scratch, 'full');
   await installPacked(dir, packed, { name: 'full' });
+  return sizeWithin(dir, MAX_INSTALL_MB);
+}
+
+async function clientInstall() {
+  const dir = join(scratch, 'client');
+  await installPacked(dir, packed, { name: 'client-only', packages: ['@perdure/client'] });
+  return sizeWithin(dir, MAX_CLIENT_INSTALL_MB);
+}
+
+function sizeWithin(dir, limitMb) {
   const { totalBytes, byPackage } = installSize(dir);
   const top = byPackage
     .slice(0, 12)
     .map(([name, bytes]) => `        ${(bytes / MB).toFixed(1).padStart(6)} MB  ${name}`);
   console.log(`      install size ${(totalBytes / MB).toFixed(1)} MB:\n${top.join('\n')}`);
-  if (totalBytes > MAX_INSTALL_MB * MB) throw new Error(`${(totalBytes / MB).toFixed(1)} MB`);
+  if (totalBytes > limitMb * MB) throw new Error(`${(totalBytes / MB).toFixed(1)} MB`);
   return `${(totalBytes / MB).toFixed(1)} MB`;
 }

@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { finish } from './finish.mjs';
 import { renderIndex } from './index-file.mjs';
-import { tabulate } from './tables.mjs';
+import { dropUnusedConversions, tabulate } from './tables.mjs';
 
 const require = createRequire(import.meta.url);
 const packageDir = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -195,6 +195,7 @@ async function generate(stamp) {
     path.join(workDir, 'buf.yaml'),
     JSON.stringify({ version: 'v2', modules: [{ path: 'protos' }] }),
   );
+  const generated = new Map();
   await Promise.all(
     PASSES.map(async (pass, index) => {
       const passDir = path.join(workDir, `pass-${index}`);
@@ -202,13 +203,17 @@ async function generate(stamp) {
       // A pass also writes what its files import; each file is taken from the pass that names it.
       for (const name of filesOf(passDir, '.ts')) {
         if (!pass.paths.some((each) => name.startsWith(`${each}/`))) continue;
-        const target = path.join(outDir, name);
-        fs.mkdirSync(path.dirname(target), { recursive: true });
         const finished = finish(fs.readFileSync(path.join(passDir, name), 'utf8'), name);
-        fs.writeFileSync(target, tabulate(finished, name));
+        generated.set(name, tabulate(finished, name));
       }
     }),
   );
+  dropUnusedConversions(generated);
+  for (const [name, text] of generated) {
+    const target = path.join(outDir, name);
+    fs.mkdirSync(path.dirname(target), { recursive: true });
+    fs.writeFileSync(target, text);
+  }
   for (const name of handWrittenSources()) {
     const target = path.join(outDir, name);
     fs.mkdirSync(path.dirname(target), { recursive: true });

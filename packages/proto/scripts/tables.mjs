@@ -1,21 +1,12 @@
 /**
- * Turns the generated code of a file's messages into tables of their fields (src/table.ts), for the files that are
- * not met on a workflow thread: a tenth of the size, and nothing to compile before it is used.
+ * Turns the generated code of messages into tables of their fields (src/table.ts), where they are not met on a workflow
+ * thread: a tenth of the size, and nothing to compile before it is used.
  *
  * B1  Every statement of the code must be understood; a form that is not known fails the build.
  */
 
-/**
- * Files that keep code of their own: what activations, completions and failures consist of. Of the files with a list,
- * only the messages in it do.
- */
-const KEPT = [
-  /^temporal\/sdk\/core\//,
-  /^perdure\//,
-  /^google\/(?!protobuf\/descriptor)/,
-  /^grpc\//,
-  /^temporal\/api\/(failure|update|protocol|query|sdk|enums)\//,
-];
+/** What activations, completions and failures consist of keeps code that reads and writes it; JSON is by table. */
+const KEPT_FILES = [/^perdure\/core\/v1\/exchange/, /^temporal\/api\/(failure|update|protocol|query|sdk)\//];
 const KEPT_MESSAGES = {
   'temporal/api/common/v1/message.ts': [
     'ActivityType',
@@ -34,8 +25,16 @@ const KEPT_MESSAGES = {
     'WorkflowExecution',
     'WorkflowType',
   ],
-  'temporal/api/history/v1/message.ts': ['History', 'HistoryEvent'], // histories hold thousands
 };
+/** Keeps its JSON, too: histories hold thousands. */
+const KEPT_WHOLE = { 'temporal/api/history/v1/message.ts': ['History', 'HistoryEvent'] };
+/** Nothing to do: no messages, none with JSON, or messages with a JSON of their own. */
+const LEFT_ALONE = [
+  /^temporal\/sdk\/core\//,
+  /^google\/(?!protobuf\/descriptor)/,
+  /^grpc\//,
+  /\/service\.ts$/,
+];
 
 const MESSAGE =
   /^function createBase(\w+)\(\):\s*\w+ \{\n {2}return \{([\s\S]*?)\};\n\}\n\nexport const \1:\s*MessageFns<\s*\1\s*> =\s*\{\n([\s\S]*?)^(?: {2})?\};\n/gm;
@@ -43,30 +42,97 @@ const MESSAGE =
 /** Scalars by the reader's method, which is the writer's too. */
 const SCALARS = 'string|bytes|bool|u?int32|sint32|s?fixed32|float|double|u?int64|sint64|s?fixed64';
 
+/** A method with one answer. */
+const UNARY =
+  /\{\s+name: "(\w+)",\s+requestType:\s*(\w+)\s+as\s+typeof\s+\2,\s+requestStream: false,\s+responseType:\s*(\w+)\s+as\s+typeof\s+\3,\s+responseStream: false,\s+options: \{\},\s+\},/g;
+
 export function tabulate(text, name) {
-  if (KEPT.some((kept) => kept.test(name))) return text;
+  if (name.endsWith('/service.ts')) {
+    const short = text.replace(UNARY, 'unary<"$1", $2, $3>("$1", $2, $3),');
+    if (/requestStream/.test(short)) throw new Error(`tables.mjs: ${name}: a method was not understood`); // B1
+    const [first, ...rest] = short.split('\n');
+    return [
+      first,
+      `import { type Unary, unary } from "${'../'.repeat(name.split('/').length - 1)}service";`,
+      ...rest,
+    ].join('\n');
+  }
+  if (LEFT_ALONE.some((left) => left.test(name))) return text;
   const helpers = new Set();
-  const keeps = new Set(KEPT_MESSAGES[name]);
-  let result = text.replace(MESSAGE, (code, type, base, body) => {
-    if (keeps.delete(type)) return code;
-    helpers.add('message');
-    const fields = fieldsOf(`${name} ${type}`, base, body, helpers);
+  const whole = new Set(KEPT_WHOLE[name]);
+  const kept = new Set(KEPT_MESSAGES[name]);
+  const keepsAll = KEPT_FILES.some((file) => file.test(name));
+  let seen = 0;
+  const result = text.replace(MESSAGE, (code, type, base, body) => {
+    seen++;
+    const hasJson = / fromJSON\(/.test(body);
+    const keeps = kept.delete(type) || keepsAll;
+    if (whole.delete(type) || (keeps && !hasJson)) return code;
+    const fields = fieldsOf(`${name} ${type}`, typesOf(text, type), base, body, helpers);
     const lines = fields.map((field) => `  ${field},\n`).join('');
-    return `export const ${type}: MessageFns<${type}> = message<${type}>(() => [${lines && `\n${lines}`}]);\n`;
+    const table = `() => [${lines && `\n${lines}`}]`;
+    if (!keeps) {
+      helpers.add('message');
+      return `export const ${type}: MessageFns<${type}> = message<${type}>(${table});\n`;
+    }
+    helpers.add('withJson');
+    const own = body.slice(0, /^ *fromJSON\(/m.exec(body).index).trimEnd();
+    const start = code.slice(0, code.indexOf('\nexport const '));
+    return `${start}\nexport const ${type}: MessageFns<${type}> = withJson<${type}>({\n${own}\n}, ${table});\n`;
   });
-  const tables = result.match(/ = message</g)?.length ?? 0;
-  const messages = text.match(/: MessageFns<|:\s*MessageFns<$/gm)?.length ?? 0;
-  const own = KEPT_MESSAGES[name]?.length ?? 0;
-  if (keeps.size > 0 || tables + own !== messages) {
-    throw new Error(`tables.mjs: ${name}: ${messages} messages, ${tables} tables; ${[...keeps]} not found`); // B1
+  const messages = text.match(/^export const \w+:\s*MessageFns</gm)?.length ?? 0;
+  if (whole.size + kept.size > 0 || seen !== messages) {
+    throw new Error(`tables.mjs: ${name}: ${seen} of ${messages} messages; ${[...whole, ...kept]} not found`); // B1
   }
   if (helpers.size === 0) return text;
-  // Conversions of enums to and from JSON are for code of its own.
-  if (own === 0)
-    result = result.replace(/\n(?:export )?function \w+(?:FromJSON|ToJSON)\([\s\S]*?^\}\n/gm, '\n');
   const up = '../'.repeat(name.split('/').length - 1);
-  const [first, ...rest] = result.split('\n');
-  return [first, `import { ${[...helpers].sort().join(', ')} } from "${up}table";`, ...rest].join('\n');
+  // Files without JSON describe less than a whole codec.
+  const isWhole = /^ {2}fromJSON\(/m.test(text);
+  const typed = isWhole
+    ? result.replace(/^interface MessageFns<T> \{[\s\S]*?^\}\n/m, '').replaceAll('MessageFns<', 'Codec<')
+    : result;
+  const imports = [...(isWhole ? ['type Codec'] : []), ...[...helpers].sort()];
+  const [first, ...rest] = typed.split('\n');
+  return [first, `import { ${imports.join(', ')} } from "${up}table";`, ...rest].join('\n');
+}
+
+/**
+ * Conversions of enums to and from JSON are called by code of its own alone, and few messages have that.
+ * @param {Map<string, string>} files  all files by name; changed in place
+ */
+export function dropUnusedConversions(files) {
+  const calls = new Set();
+  for (const text of files.values()) {
+    for (const [, indent, name] of text.matchAll(/^( +).*?\b(\w+(?:From|To)JSON)\(/gm))
+      if (indent) calls.add(name);
+    for (const [call] of text.matchAll(/\b\w+(?:From|To)JSON(?=\()/g)) {
+      if (!new RegExp(`^export function ${call}\\(`, 'm').test(text)) calls.add(call);
+    }
+  }
+  for (const [name, text] of files) {
+    const without = text.replace(
+      /\nexport function (\w+(?:From|To)JSON)\([\s\S]*?^\}\n/gm,
+      (code, conversion) => (calls.has(conversion) ? code : ''),
+    );
+    files.set(
+      name,
+      without
+        .replace(/^ *\w+(?:From|To)JSON,\n/gm, (line) => (calls.has(line.trim().slice(0, -1)) ? line : ''))
+        .replace(/^import \{([^}\n]+)\} from/gm, (_statement, list) => {
+          const left = list
+            .split(',')
+            .map((each) => each.trim())
+            .filter((each) => !/(?:From|To)JSON$/.test(each) || calls.has(each));
+          return `import { ${left.join(', ')} } from`;
+        }),
+    );
+  }
+}
+
+/** Type of each field of a message, as its interface says. */
+function typesOf(text, type) {
+  const body = new RegExp(`^export interface ${type} \\{\\n([\\s\\S]*?)^\\}`, 'm').exec(text)?.[1] ?? '';
+  return new Map([...body.matchAll(/^ {2}(\w+)\??:\s*(\w+)/gm)].map(([, field, is]) => [field, is]));
 }
 
 /** Defaults that follow from the type. */
@@ -75,7 +141,7 @@ const ZEROS = new Set(['undefined', '""', '0', 'false', 'NO_BYTES', 'Long.ZERO',
 const squeeze = (code) =>
   code.replace(/\s+/g, ' ').replace(/ \./g, '.').replace(/\( /g, '(').replace(/,? \)/g, ')').trim();
 
-function fieldsOf(where, base, body, helpers) {
+function fieldsOf(where, types, base, body, helpers) {
   const order = [...base.matchAll(/(\w+): (\{\}|[^,}]+?)\s*(?=[,}]|$)/g)].map(([, field, initial]) => [
     field,
     initial.trim(),
@@ -89,13 +155,13 @@ function fieldsOf(where, base, body, helpers) {
   }
   if (cases.size !== order.length)
     throw new Error(`tables.mjs: ${where}: ${cases.size} of ${order.length} fields`); // B1
-  const json = squeeze(body.slice(body.indexOf(' fromJSON(')));
+  const json = / fromJSON\(/.test(body) ? squeeze(body.slice(body.indexOf(' fromJSON('))) : undefined;
   return order.map(([field, initial]) => {
     const found = cases.get(field);
     if (found === undefined) throw new Error(`tables.mjs: ${where}.${field} is never read`);
-    checkJsonName(where, field, json);
+    if (json !== undefined) checkJsonName(where, field, json);
     const isPacked = new RegExp(`fork\\(\\); for \\(const v of message\\.${field}\\)`).test(squeeze(body));
-    return entryOf(where, field, initial, { ...found, isPacked }, json, helpers);
+    return entryOf(where, field, initial, { ...found, isPacked }, types, helpers);
   });
 }
 
@@ -109,7 +175,7 @@ function checkJsonName(where, field, json) {
   }
 }
 
-function entryOf(where, field, initial, { number, statement, isPacked }, json, helpers) {
+function entryOf(where, field, initial, { number, statement, isPacked }, types, helpers) {
   const label = initial === '[]' ? 'repeated' : initial === '{}' ? 'map' : undefined;
   const entry = (kind, given = label, value) => {
     const rest = value === undefined ? (given === undefined ? [] : [`"${given}"`]) : ['"single"', value];
@@ -150,7 +216,7 @@ function entryOf(where, field, initial, { number, statement, isPacked }, json, h
   match = form(`message\\.${field} = reader\\.(${SCALARS})\\(\\);`);
   if (match) return entry(`"${match[1]}"`, optional, value);
   match = form(`message\\.${field} = reader\\.int32\\(\\) as any;`);
-  if (match) return entry(enumOf(where, field, json), optional, value);
+  if (match) return entry(enumOf(where, types.get(field)), optional, value);
   match = form(
     `const el = reader\\.(string|bytes)\\(\\); if \\(el != null\\) \\{ message\\.${field}!\\.push\\(el\\); \\}`,
   );
@@ -159,15 +225,15 @@ function entryOf(where, field, initial, { number, statement, isPacked }, json, h
     `if \\(tag === \\d+\\) \\{ message\\.${field}!\\.push\\(reader\\.(${SCALARS})\\(\\)( as any)?\\); continue; \\} if \\(tag === \\d+\\) .* break;`,
   );
   if (match && label === 'repeated') {
-    return entry(match[2] ? enumOf(where, field, json) : `"${match[1]}"`, isPacked ? 'repeated' : 'unpacked');
+    return entry(
+      match[2] ? enumOf(where, types.get(field)) : `"${match[1]}"`,
+      isPacked ? 'repeated' : 'unpacked',
+    );
   }
   throw new Error(`tables.mjs: ${where}.${field}: ${statement} (${initial})`); // B1
 }
 
-/** The enum is named by its conversion from JSON alone. */
-function enumOf(where, field, json) {
-  const [, convert] = new RegExp(`\\b${field}: .*?\\b(\\w+)FromJSON\\(`).exec(json) ?? [];
-  if (convert === undefined) throw new Error(`tables.mjs: ${where}.${field}: which enum?`);
-  const type = convert[0].toUpperCase() + convert.slice(1);
+function enumOf(where, type) {
+  if (type === undefined || type === 'number') throw new Error(`tables.mjs: ${where}: which enum?`);
   return `[${type}, "${type}"]`;
 }

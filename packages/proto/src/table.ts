@@ -27,6 +27,9 @@ export interface Codec<T> {
   toJSON(message: T): unknown;
 }
 
+/** What a message that others hold must have; without JSON where they have none. */
+type Held = Pick<Codec<any>, 'encode' | 'decode'> & Partial<Codec<any>>;
+
 type ScalarName = keyof typeof SCALARS;
 type EnumKind = readonly [members: object, name: string];
 
@@ -38,7 +41,7 @@ type EnumKind = readonly [members: object, name: string];
 export type Field = readonly [
   number: number,
   name: string,
-  kind: ScalarName | EnumKind | Codec<any>,
+  kind: ScalarName | EnumKind | Held,
   label?: 'single' | 'repeated' | 'unpacked' | 'optional' | 'map',
   /** A default that is not the kind's. */
   initial?: unknown,
@@ -132,14 +135,14 @@ const enumKind = ([members, name]: EnumKind): Kind => ({
   toJSON: (value) => enumToJSON(members, value),
 });
 
-const messageKind = (codec: Codec<any>): Kind => ({
+const messageKind = (codec: Held): Kind => ({
   wire: 2,
   zero: undefined,
   isDefault: () => false,
   write: (writer, value) => codec.encode(value, writer.fork()).join(),
   read: (reader) => codec.decode(reader, reader.uint32()),
-  fromJSON: (value) => codec.fromJSON(value),
-  toJSON: (value) => codec.toJSON(value),
+  fromJSON: (value) => codec.fromJSON!(value),
+  toJSON: (value) => codec.toJSON!(value),
 });
 
 function kindOf(kind: Field[2]): Kind {
@@ -227,7 +230,7 @@ function repeated(name: string, number: number, kind: Kind, packs: boolean): Omi
   };
 }
 
-function map(name: string, number: number, entry: Codec<any>): Omit<Compiled, 'protoName'> {
+function map(name: string, number: number, entry: Held): Omit<Compiled, 'protoName'> {
   const tag = (number << 3) | 2;
   const { key, value } = entriesOf.get(entry)!();
   return {
@@ -263,7 +266,7 @@ function map(name: string, number: number, entry: Codec<any>): Omit<Compiled, 'p
 
 function compile([number, name, kind, label, initial]: Field): Compiled {
   const protoName = snakeCase(name);
-  if (label === 'map') return { ...map(name, number, kind as Codec<any>), protoName };
+  if (label === 'map') return { ...map(name, number, kind as Held), protoName };
   const one = kindOf(kind);
   return label === 'repeated' || label === 'unpacked'
     ? { ...repeated(name, number, one, label === 'repeated'), protoName }
@@ -292,6 +295,13 @@ function tableOf(given: readonly Field[]): Table {
 
 /** How key and value of an entry of a map convert. */
 const entriesOf = new WeakMap<object, () => { key: Kind; value: Kind }>();
+
+function registerEntry(codec: object, fields: () => readonly Field[]): void {
+  entriesOf.set(codec, () => {
+    const [key, value] = fields();
+    return { key: kindOf(key![2]), value: kindOf(value![2]) };
+  });
+}
 
 /** The codec of a message with these fields (T2). */
 export function message<T extends object>(fields: () => readonly Field[]): Codec<T> {
@@ -340,10 +350,18 @@ export function message<T extends object>(fields: () => readonly Field[]): Codec
       return object;
     },
   };
-  entriesOf.set(codec, () => {
-    const [key, value] = fields();
-    return { key: kindOf(key![2]), value: kindOf(value![2]) };
-  });
+  registerEntry(codec, fields);
+  return codec;
+}
+
+/** Adds JSON by table to a message with code of its own. */
+export function withJson<T extends object>(
+  code: Pick<Codec<T>, 'encode' | 'decode'>,
+  fields: () => readonly Field[],
+): Codec<T> {
+  const { fromJSON, toJSON } = message<T>(fields);
+  const codec: Codec<T> = { ...code, fromJSON, toJSON };
+  registerEntry(codec, fields);
   return codec;
 }
 
