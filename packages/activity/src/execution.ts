@@ -17,6 +17,7 @@ import {
   CompleteAsyncError,
   ensureApplicationFailure,
   FAILURE_SOURCE,
+  PayloadTooLargeError,
   SdkComponent,
 } from '@perdure/common';
 import { isAbortError, isError } from '@perdure/common/lib/type-helpers';
@@ -34,6 +35,7 @@ import { composeLogger, composeMeter } from './observability';
 import { contextOf, PayloadStage } from './payload-stage';
 import type { AnyActivityFunction } from './registry';
 import { findActivity } from './registry';
+import { type SizeGate, tooLarge } from './size-gate';
 
 /** Why an activity is cancelled: a name of the core's ActivityCancelReason, or a heartbeat that cannot be encoded. */
 export type CancelReason =
@@ -65,6 +67,7 @@ export interface ExecutionEnvironment extends ActivityPlace {
   readonly logger: Logger;
   readonly metricMeter: MetricMeter;
   readonly client: (() => ContextClient | undefined) | undefined;
+  readonly sizes: SizeGate;
 }
 
 export class Execution {
@@ -150,14 +153,19 @@ export class Execution {
       note(() => log.debug('Activity started'));
       const value = await asyncLocalStorage.run(context, () => call(fn, interceptors, input));
       await this.#flushHeartbeats();
-      result = { completed: { result: await this.#stage.encodeResult(value, fn) } };
-      note(() => log.debug('Activity completed', { durationMs: durationMs() }));
+      result = await this.#admit({ completed: { result: await this.#stage.encodeResult(value, fn) } });
+      if (result.completed) note(() => log.debug('Activity completed', { durationMs: durationMs() }));
+      else this.#logEnd(log, result, result.failed?.failure?.message, durationMs());
     } catch (error) {
       await this.#flushHeartbeats();
-      result = await this.#resultOfError(error);
+      result = await this.#admit(await this.#resultOfError(error));
       this.#logEnd(log, result, error, durationMs());
     }
     return result;
+  }
+
+  #admit(result: ActivityExecutionResult): Promise<ActivityExecutionResult> {
+    return this.env.sizes.admit(result, this.activityType);
   }
 
   async #prepare() {
@@ -197,19 +205,33 @@ export class Execution {
       this.#waitingHeartbeat = { details }; // E2: newest wins
       return;
     }
-    if (!this.#stage.hasCodecs) {
-      // Without codecs a heartbeat is out before the call returns.
-      this.#tryHeartbeat(() => this.sendHeartbeat(this.#stage.toPayloads(details)));
-      return;
-    }
+    if (!this.#stage.hasCodecs && this.#sendAtOnce(details)) return;
     this.#heartbeatPump = this.#pumpHeartbeats({ details });
+  }
+
+  /** Without codecs a heartbeat is out before the call returns, unless its size has to be looked into. */
+  #sendAtOnce(details: unknown): boolean {
+    try {
+      const payloads = this.#stage.toPayloads(details);
+      if (this.env.sizes.mayBeTooLarge(payloads)) return false;
+      this.sendHeartbeat(payloads);
+    } catch (error) {
+      this.#heartbeatFailed(error);
+    }
+    return true;
   }
 
   async #pumpHeartbeats(first: { readonly details: unknown }): Promise<void> {
     for (let next: { readonly details: unknown } | undefined = first; next !== undefined; ) {
       const { details } = next;
       try {
-        this.sendHeartbeat(await this.#stage.encodePayloads(this.#stage.toPayloads(details)));
+        const payloads = await this.#stage.encodePayloads(this.#stage.toPayloads(details));
+        const excess = await this.env.sizes.excess(
+          `the heartbeat details of activity '${this.activityType}'`,
+          payloads,
+        );
+        if (excess !== undefined) throw excess;
+        this.sendHeartbeat(payloads);
       } catch (error) {
         this.#heartbeatFailed(error);
         break;
@@ -220,15 +242,7 @@ export class Execution {
     this.#heartbeatPump = undefined;
   }
 
-  #tryHeartbeat(send: () => void): void {
-    try {
-      send();
-    } catch (error) {
-      this.#heartbeatFailed(error);
-    }
-  }
-
-  /** Details that cannot be encoded would never be seen by the next attempt: end this one and say so. */
+  /** Details that cannot be encoded or sent would never be seen by the next attempt: end this one and say so. */
   #heartbeatFailed(error: unknown): void {
     this.#heartbeatError ??= error;
     this.#waitingHeartbeat = undefined;
@@ -253,6 +267,7 @@ export class Execution {
     }
     if (this.#cancelReason !== undefined && isCancellation(error)) {
       if (this.#cancelReason === 'HEARTBEAT_DETAILS_CONVERSION_FAILED') {
+        if (this.#heartbeatError instanceof PayloadTooLargeError) return tooLarge(this.#heartbeatError);
         return this.#failed(this.#heartbeatError);
       }
       const details = this.#cancellation.details;

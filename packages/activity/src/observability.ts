@@ -6,7 +6,7 @@
  */
 import type { Logger, MetricMeter, MetricTags, SdkComponent } from '@perdure/common';
 import { LoggerWithComposedMetadata, MetricMeterWithComposedTags } from '@perdure/common';
-import type { ActivityInterceptors } from './interceptors';
+import type { ActivityInterceptors, ActivityOutboundCallsInterceptor } from './interceptors';
 
 /** @param interceptors read anew for each line */
 export function composeLogger(
@@ -29,20 +29,26 @@ export function composeMeter(
   return MetricMeterWithComposedTags.compose(meter, () => through(interceptors, 'getMetricTags', tags));
 }
 
+type Asked = 'getLogAttributes' | 'getMetricTags';
+/** Log fields or metric tags, whatever the method is about. */
+type Fields<K extends Asked> = Parameters<NonNullable<ActivityOutboundCallsInterceptor[K]>>[0];
+
 /** Lets each interceptor see and change `input`, the first one outermost. */
-function through<K extends 'getLogAttributes' | 'getMetricTags'>(
+function through<K extends Asked>(
   interceptors: readonly ActivityInterceptors[],
   method: K,
-  input: Record<string, any>,
-): Record<string, any> {
-  let next = (given: Record<string, any>) => given;
+  input: Fields<K>,
+): Fields<K> {
+  let next = (given: Fields<K>): Fields<K> => given;
   for (let i = interceptors.length - 1; i >= 0; i--) {
     const outbound = interceptors[i]!.outbound;
     if (outbound?.[method] === undefined) continue;
     const inner = next;
     next = (given) => {
       try {
-        return outbound[method]!(given as any, inner as any);
+        // The compiler does not see that both sides are those of one K.
+        const ask = outbound[method] as (input: Fields<K>, next: typeof inner) => Fields<K>;
+        return ask.call(outbound, given, inner);
       } catch {
         return inner(given);
       }

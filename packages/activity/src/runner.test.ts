@@ -952,3 +952,90 @@ describe('type info', () => {
     expect(fromPayload((await h.run('pay', ['41 cents'])).completed?.result)).toBe('42 cents');
   });
 });
+
+describe('sizes', () => {
+  const big = 'x'.repeat(1_000_000);
+  const limits = (payloadsErrorBytes: number) => {
+    const asked = jest.fn(async () => ({ payloadsErrorBytes }));
+    return { asked, options: { payloadLimits: asked } };
+  };
+
+  it('asks for the limits when the first large payload comes, and once', async () => {
+    const { asked, options } = limits(2_000_000);
+    const h = harness({ f: async (length: number) => 'x'.repeat(length) }, options);
+    await h.run('f', [200_000]);
+    expect(asked).not.toHaveBeenCalled();
+    expect((await h.run('f', [1_000_000])).completed).toBeDefined();
+    expect((await h.run('f', [1_500_000])).completed).toBeDefined();
+    expect(asked).toHaveBeenCalledTimes(1);
+  });
+
+  it('fails an attempt whose result is above the limit, with both sizes and the cause', async () => {
+    const h = harness({ f: async () => big }, limits(500_000).options);
+    const { failed } = await h.run('f');
+    expect(failed?.cause).toBe(1); // PAYLOADS_TOO_LARGE
+    expect(failed?.failure?.applicationFailureInfo).toMatchObject({
+      type: 'PayloadsTooLarge',
+      nonRetryable: false,
+    });
+    expect(failed?.failure?.message).toMatch(/the result of activity 'f'.*10000\d\d bytes.*500000/);
+  });
+
+  it('measures what is sent: after the codecs', async () => {
+    const shrink = {
+      encode: async (payloads: any[]) => payloads.map(() => ({ data: new Uint8Array(10) })),
+      decode: async (payloads: any[]) => payloads,
+    };
+    const h = harness(
+      { f: async () => big },
+      { ...limits(500_000).options, converter: { payloadCodecs: [shrink] } },
+    );
+    expect((await h.run('f')).completed?.result?.data).toHaveLength(10);
+  });
+
+  it('keeps message, type and finality of a failure that is too large, and drops its details', async () => {
+    const h = harness(
+      {
+        f: async () => {
+          throw ApplicationFailure.nonRetryable('why', 'Own', big);
+        },
+      },
+      limits(500_000).options,
+    );
+    const { failed } = await h.run('f');
+    expect(failed?.failure).toMatchObject({
+      applicationFailureInfo: { type: 'PayloadsTooLarge', nonRetryable: true },
+      cause: { message: 'why', applicationFailureInfo: { type: 'Own', nonRetryable: true } },
+    });
+    expect(failed?.failure?.cause?.applicationFailureInfo?.details).toBeUndefined();
+  });
+
+  it('cancels an attempt whose heartbeat is too large, and fails it when it ends', async () => {
+    const h = harness(
+      {
+        f: async () => {
+          heartbeat('small');
+          heartbeat(big);
+          await Context.current().cancelled;
+        },
+      },
+      limits(500_000).options,
+    );
+    const { failed } = await h.run('f');
+    expect(h.heartbeats).toHaveLength(1);
+    expect(failed?.failure?.applicationFailureInfo?.type).toBe('PayloadsTooLarge');
+    expect(failed?.failure?.message).toMatch(/the heartbeat details of activity 'f'/);
+  });
+
+  it('takes the defaults of servers when nobody knows the limits, and none when told so', async () => {
+    const activities = { f: async () => 'x'.repeat(2_200_000) };
+    const failing = async () => {
+      throw new Error('server away');
+    };
+    for (const payloadLimits of [undefined, failing]) {
+      const { failed } = await harness(activities, { payloadLimits }).run('f');
+      expect(failed?.failure?.message).toContain('2097152');
+    }
+    expect((await harness(activities, { payloadLimits: false }).run('f')).completed).toBeDefined();
+  });
+});

@@ -19,6 +19,7 @@ import { detailsOfReason, Execution, plainFailure } from './execution';
 import type { ActivityInterceptorsFactory } from './interceptors';
 import type { ActivitySource } from './registry';
 import { collectActivities } from './registry';
+import { type PayloadLimitsSource, SizeGate } from './size-gate';
 
 export { DetachedActivity, type DetachedActivityOptions } from './detached';
 export type { CancelReason } from './execution';
@@ -33,6 +34,7 @@ export type {
 } from './interceptors';
 export type { ActivitySource, AnyActivityFunction } from './registry';
 export { collectActivities } from './registry';
+export { PAYLOADS_TOO_LARGE, type PayloadLimitsSource } from './size-gate';
 
 /** Where the runner's answers go. */
 export interface ActivityRunnerHooks {
@@ -55,6 +57,8 @@ export interface ActivityRunnerOptions {
   readonly metricMeter?: MetricMeter;
   /** Gives `Context.client`. (=none) */
   readonly client?: () => ContextClient | undefined;
+  /** Says the size limits of the namespace when a large payload comes; `false`: none. (=the server's defaults) */
+  readonly payloadLimits?: PayloadLimitsSource;
   readonly hooks: ActivityRunnerHooks;
 }
 
@@ -92,6 +96,7 @@ export class ActivityRunner {
     logger,
     metricMeter = noopMetricMeter,
     client,
+    payloadLimits,
     hooks,
   }: ActivityRunnerOptions) {
     this.#hooks = hooks;
@@ -104,6 +109,7 @@ export class ActivityRunner {
       logger,
       metricMeter,
       client,
+      sizes: new SizeGate(payloadLimits),
     };
   }
 

@@ -2,6 +2,7 @@
 import type { ActivityRunner, ActivityRunnerHooks } from '@perdure/activity/runner';
 import type { Client } from '@perdure/client';
 import type { LoadedDataConverter } from '@perdure/common';
+import { limitsOfNamespace } from '@perdure/common/lib/internal-non-workflow';
 import type { Runtime } from './runtime';
 import type { CompiledWorkerOptions } from './worker-options';
 
@@ -22,6 +23,14 @@ export function makeActivityRunner(
     logger: runtime.logger,
     metricMeter: runtime.metricMeter,
     client,
+    payloadLimits: options.disablePayloadErrorLimit
+      ? false
+      : () => namespaceLimits(client(), options.namespace),
     hooks,
   });
+}
+
+async function namespaceLimits(client: Client | undefined, namespace: string) {
+  const described = await client?.workflowService.describeNamespace({ namespace });
+  return limitsOfNamespace(described?.namespaceInfo?.limits);
 }

@@ -1,0 +1,63 @@
+import type { Payload } from '@perdure/proto/temporal/api/common/v1/message';
+import { HeartbeatThrottle } from './heartbeat-throttle';
+
+const details = (text: string): Payload[] => [{ data: Buffer.from(text) }];
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function recorder(intervalMs: number, send: (text: string) => Promise<void> = async () => undefined) {
+  const sent: string[] = [];
+  const throttle = new HeartbeatThrottle(intervalMs, async ([first]) => {
+    const text = Buffer.from(first!.data!).toString();
+    sent.push(text);
+    await send(text);
+  });
+  return { sent, throttle, record: (text: string) => throttle.record(details(text)) };
+}
+
+it('sends the first heartbeat at once and then the newest of each interval', async () => {
+  const { sent, throttle, record } = recorder(60);
+  for (const text of ['a', 'b', 'c']) record(text);
+  expect(sent).toEqual(['a']);
+  await wait(90);
+  expect(sent).toEqual(['a', 'c']);
+  record('d');
+  record('e');
+  await wait(90);
+  expect(sent).toEqual(['a', 'c', 'e']);
+  throttle.end();
+});
+
+it('sends nothing while nothing is recorded, and at once after a long silence', async () => {
+  const { sent, throttle, record } = recorder(30);
+  record('a');
+  await wait(100);
+  expect(sent).toEqual(['a']);
+  record('b');
+  expect(sent).toEqual(['a', 'b']);
+  throttle.end();
+});
+
+it('never has two on their way, and sends details that did not arrive with the next one', async () => {
+  let running = 0;
+  let failures = 1;
+  const { sent, throttle, record } = recorder(10, async () => {
+    expect(++running).toBe(1);
+    await wait(30);
+    running--;
+    if (failures-- > 0) throw new Error('lost');
+  });
+  record('a');
+  await wait(60);
+  expect(sent).toEqual(['a', 'a']);
+  throttle.end();
+});
+
+it('gives back what has not been sent, and sends nothing after its end', async () => {
+  const { sent, throttle, record } = recorder(20);
+  record('a');
+  record('b');
+  expect(throttle.end()).toEqual(details('b'));
+  record('c');
+  await wait(40);
+  expect(sent).toEqual(['a']);
+});

@@ -1,0 +1,40 @@
+/** Workflows that call activities of any worker, as their arguments say. */
+import {
+  ActivityFailure,
+  type ActivityOptions,
+  ApplicationFailure,
+  isCancellation,
+  proxyActivities,
+  TimeoutFailure,
+} from '@perdure/workflow';
+
+type Any = Record<string, (...args: unknown[]) => Promise<unknown>>;
+
+/** What the activity returned. */
+export async function callActivity(
+  name: string,
+  args: unknown[],
+  options: ActivityOptions,
+): Promise<unknown> {
+  return proxyActivities<Any>({ startToCloseTimeout: '30s', ...options })[name]!(...args);
+}
+
+/** How the activity ended, in words. */
+export async function howItEnds(name: string, args: unknown[], options: ActivityOptions): Promise<unknown> {
+  try {
+    return { returned: await callActivity(name, args, options) };
+  } catch (error) {
+    if (isCancellation(error)) return 'cancelled';
+    const cause = error instanceof ActivityFailure ? error.cause : error;
+    if (cause instanceof ApplicationFailure) {
+      const { type, message, details, nonRetryable } = cause;
+      return { type, message, details, nonRetryable };
+    }
+    return { timeout: cause instanceof TimeoutFailure ? cause.timeoutType : String(cause) };
+  }
+}
+
+/** Many calls at the same time. */
+export async function callMany(name: string, count: number, options: ActivityOptions): Promise<unknown[]> {
+  return Promise.all(Array.from({ length: count }, (_, i) => callActivity(name, [i], options)));
+}
