@@ -182,7 +182,10 @@ describe('a workflow type', () => {
   it('that is unknown fails the task and lists those there are', async () => {
     const s = new Scenario({ a: async () => 1, b: async () => 1 });
     const outcome = await s.activate([job.start()]);
-    expect(outcome.failed).toBe('The bundle has no workflow of type "wf": it has "a", "b"');
+    expect(outcome.failed).toBe(
+      'The bundle has no workflow of type "wf": it has "a", "b"; ' +
+        'export the workflow function under that name from the module given as workflowsPath',
+    );
     expect(outcome.failure.applicationFailureInfo.type).toBe('WorkflowTypeNotFoundError');
   });
 

@@ -33,7 +33,11 @@ export interface ChaosReport {
   /** Times that an activity ran; more than `results` where workers were killed in the middle. */
   readonly runs: number;
   readonly replays: number;
-  readonly harm: { readonly killed: number; readonly stopped: number; readonly restarts: number } & Partial<Faults>;
+  readonly harm: {
+    readonly killed: number;
+    readonly stopped: number;
+    readonly restarts: number;
+  } & Partial<Faults>;
   /** One text for everything that is not as it should be; empty if all is well. */
   readonly failures: readonly string[];
 }

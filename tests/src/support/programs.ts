@@ -53,7 +53,10 @@ export function endPrograms(): void {
 export function within<T>(promise: Promise<T>, limitMs: number, program: Program): Promise<T> {
   let timer: NodeJS.Timeout;
   const limit = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing within ${limitMs} ms:\n${program.output()}`)), limitMs);
+    timer = setTimeout(
+      () => reject(new Error(`nothing within ${limitMs} ms:\n${program.output()}`)),
+      limitMs,
+    );
   });
   return Promise.race([promise, limit]).finally(() => clearTimeout(timer));
 }

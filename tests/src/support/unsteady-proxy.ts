@@ -5,7 +5,7 @@
  * P1  What is forwarded is forwarded unchanged and in order: a network may lose a connection, but it damages no bytes.
  * P2  The faults of the n-th connection depend on the seed and n alone; when they strike depends on real time.
  */
-import { createServer, type Server, type Socket, connect } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { type Random, randomOf } from './random';
 
 /** How often each fault has struck. */
@@ -109,27 +109,27 @@ export class UnsteadyProxy {
     this.faults[fault]++;
     switch (fault) {
       case 'cut':
-        return end(random.next() < 0.5);
-      case 'delayed':
+        end(random.next() < 0.5);
+        break;
+      case 'delayed': {
         stop();
         near.pause();
         far.pause();
-        return wait(
-          setTimeout(
-            () => {
-              near.pipe(far);
-              far.pipe(near);
-              again();
-            },
-            random.between(20, 700),
-          ),
-        );
+        const goOn = () => {
+          near.pipe(far);
+          far.pipe(near);
+          again();
+        };
+        wait(setTimeout(goOn, random.between(20, 700)));
+        break;
+      }
       case 'swallowed':
         // The peers believe that what they send arrives, until the connection breaks.
         stop();
         near.resume();
         far.resume();
-        return wait(setTimeout(() => end(true), random.between(50, 900)));
+        wait(setTimeout(() => end(true), random.between(50, 900)));
+        break;
     }
   }
 }

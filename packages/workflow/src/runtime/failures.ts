@@ -8,6 +8,7 @@
 import {
   defaultFailureConverter,
   defaultPayloadConverter,
+  PerdureError,
   type ProtoFailure,
   TemporalFailure,
 } from '@perdure/common';
@@ -28,6 +29,26 @@ export function safeErrorToFailure(run: Run | undefined, error: unknown): ProtoF
     }
   }
   return runtimeFailure(error);
+}
+
+/** The Failure of a workflow task: what went wrong, and what to do about it (F1). */
+export function taskFailure(run: Run | undefined, error: unknown): ProtoFailure {
+  const failure = safeErrorToFailure(run, error);
+  try {
+    // A message that a converter has put elsewhere stays there.
+    if (typeof failure.message !== 'string' || failure.encodedAttributes !== undefined) return failure;
+    const { message } = failure;
+    if (!(error instanceof Error)) {
+      return {
+        ...failure,
+        message: `workflow code has thrown ${message}, which is no Error; throw an ApplicationFailure to fail the workflow`,
+      };
+    }
+    if (!(error instanceof PerdureError) || typeof error.hint !== 'string') return failure;
+    return { ...failure, message: `${message}; ${error.hint}` };
+  } catch {
+    return failure; // proxies and getters that throw
+  }
 }
 
 /** A Failure without the user's converters. */

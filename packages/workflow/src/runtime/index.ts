@@ -18,7 +18,7 @@ import { anyImplements, type ConcludeActivationInput, type DisposeInput, interce
 import { rejectBufferedUpdates } from '../updates';
 import { ActivationProgress, prepareRun } from './activation';
 import { LoadedBundle, RunModules } from './definitions';
-import { runtimeFailure, safeErrorToFailure } from './failures';
+import { runtimeFailure, taskFailure } from './failures';
 import { runtimeGlobals } from './globals';
 import type {
   RuntimeApi,
@@ -156,7 +156,7 @@ export function createRuntime(host: RuntimeHost, modules: Readonly<Record<string
 
   function failed(run: Run | undefined, runId: string, error: unknown): Uint8Array {
     try {
-      return encodeFailed(runId, safeErrorToFailure(run, error));
+      return encodeFailed(runId, taskFailure(run, error));
     } catch (cause) {
       // A user's failure converter made something that is no Failure.
       return encodeFailed(
