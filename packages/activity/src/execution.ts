@@ -19,6 +19,7 @@ import {
   FAILURE_SOURCE,
   PayloadTooLargeError,
   SdkComponent,
+  TemporalFailure,
 } from '@perdure/common';
 import { isAbortError, isError } from '@perdure/common/lib/type-helpers';
 import type { Payload } from '@perdure/proto/temporal/api/common/v1/message';
@@ -287,7 +288,7 @@ export class Execution {
   }
 
   async #failed(error: unknown): Promise<ActivityExecutionResult> {
-    return { failed: { failure: await this.#encodeFailure(error) } };
+    return { failed: { failure: await this.#encodeFailure(ofAttempt(error)) } };
   }
 
   async #encodeFailure(error: unknown): Promise<Failure> {
@@ -345,6 +346,22 @@ function isBenign(error: unknown): boolean {
 /** What user code threw as an Error that a failure converter takes; `throw null` becomes an ApplicationFailure. */
 function asFailure(error: unknown): unknown {
   return isError(error) ? error : ensureApplicationFailure(error);
+}
+
+/** Servers take no other failure of an attempt than an application failure: they would let it run into its timeout. */
+function ofAttempt(error: unknown): unknown {
+  if (!(error instanceof TemporalFailure) || error instanceof ApplicationFailure) return error;
+  const failure = ensureApplicationFailure(error);
+  if (!(error instanceof CancelledFailure)) return failure;
+  const { message, type, cause, stack } = failure;
+  const withDetails = ApplicationFailure.create({
+    message,
+    type: type ?? 'CancelledFailure',
+    details: error.details,
+  });
+  if (cause !== undefined) withDetails.cause = cause;
+  withDetails.stack = stack ?? '';
+  return withDetails;
 }
 
 /** A failure made without converters, from anything, without a chance to throw. */

@@ -3,6 +3,7 @@ import {
   defaultPayloadConverter,
   METADATA_ENCODING_KEY,
   type PayloadConverter,
+  TimeoutFailure,
 } from '@perdure/common';
 import type { Failure } from '@perdure/proto/temporal/api/failure/v1/message';
 import { ActivityCancelReason } from '@perdure/proto/temporal/sdk/core/activity_task/activity_task';
@@ -603,10 +604,18 @@ describe('cancellation', () => {
   it('fails when user code throws a CancelledFailure that nobody asked for', async () => {
     const h = harness({
       f: async () => {
-        throw new api.CancelledFailure('on my own');
+        throw new api.CancelledFailure('on my own', ['why']);
+      },
+      g: async () => {
+        throw new TimeoutFailure('inner', undefined, 'START_TO_CLOSE');
       },
     });
-    expect((await h.run('f')).failed?.failure?.message).toBe('on my own');
+    const { failure } = (await h.run('f')).failed!;
+    expect(failure?.message).toBe('on my own');
+    // A server would refuse any other kind, and let the attempt run into its timeout.
+    expect(failure?.applicationFailureInfo?.type).toBe('CancelledFailure');
+    expect(fromPayload(failure?.applicationFailureInfo?.details?.payloads?.[0])).toBe('why');
+    expect((await h.run('g')).failed?.failure?.applicationFailureInfo?.type).toBe('TimeoutFailure');
   });
 
   it('fails with what user code throws after a cancellation', async () => {
