@@ -507,8 +507,8 @@ describe('list and count', () => {
     expect(await h.client.nexus.count(query)).toEqual({ count: 2, groups: [] });
     const { count, groups } = await h.client.nexus.count(`${query} GROUP BY ExecutionStatus`);
     expect(count).toBe(2);
-    expect(groups).toContainEqual({ count: 1, groupValues: ['Completed'] });
-    expect(groups).toContainEqual({ count: 1, groupValues: ['Failed'] });
+    expect(groups).toContainEqual({ count: 1, groupValues: [{ type: 'KEYWORD', value: 'Completed' }] });
+    expect(groups).toContainEqual({ count: 1, groupValues: [{ type: 'KEYWORD', value: 'Failed' }] });
     expect((await h.client.nexus.count()).count).toBeGreaterThanOrEqual(2);
   });
 

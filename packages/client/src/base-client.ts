@@ -31,6 +31,8 @@ export interface BaseClientOptions {
 export type LoadedBaseClientOptions = Required<Omit<BaseClientOptions, 'dataConverter' | 'connection'>> & {
   dataConverter: DataConverter;
   loadedDataConverter: LoadedDataConverter;
+  /** The one given. */
+  connection?: ConnectionLike;
 };
 
 /** Defaults of the options that all clients have. */
@@ -38,8 +40,15 @@ export function resolveBaseClientOptions({
   dataConverter = {},
   identity = `${process.pid}@${hostname()}`,
   namespace = 'default',
+  connection,
 }: BaseClientOptions): LoadedBaseClientOptions {
-  return { dataConverter, identity, namespace, loadedDataConverter: loadDataConverter(dataConverter) };
+  return {
+    dataConverter,
+    identity,
+    namespace,
+    loadedDataConverter: loadDataConverter(dataConverter),
+    connection,
+  };
 }
 
 export class BaseClient {

@@ -12,7 +12,6 @@ import { msOptionalToTs, optionalTsToMs, ValueError } from '@perdure/common';
 import {
   decodeTypedSearchAttributes,
   encodeUnifiedSearchAttributes,
-  typedSearchAttributePayloadConverter,
 } from '@perdure/common/lib/converter/payload-search-attributes';
 import { optionalTsToDate } from '@perdure/common/lib/time';
 import type { Payload } from '@perdure/proto/temporal/api/common/v1/message';
@@ -44,6 +43,7 @@ import {
   type NexusOperationExecutionCancellationInfo,
   type NexusOperationExecutionCount,
   type NexusOperationExecutionDescription,
+  type NexusOperationGroupValue,
   type RawNexusOperationExecutionCancellationInfo,
   type RawNexusOperationExecutionInfo,
   type RawNexusOperationExecutionListInfo,
@@ -254,6 +254,12 @@ export async function* listOperations(
   } while (nextPageToken !== undefined && nextPageToken.length > 0);
 }
 
+function groupValueOf(payload: Payload): NexusOperationGroupValue {
+  const [pair] = decodeTypedSearchAttributes({ group: payload }).getAll();
+  if (pair === undefined) throw new ServiceError('The server counts by a value that has no known type');
+  return { type: pair.key.type, value: pair.value };
+}
+
 export async function countOperations(
   site: CallSite,
   { query }: CountNexusOperationsInput,
@@ -265,9 +271,7 @@ export async function countOperations(
     count: count?.toNumber() ?? 0,
     groups: groups.map((group) => ({
       count: group.count?.toNumber() ?? 0,
-      groupValues: (group.groupValues ?? []).map((value) =>
-        typedSearchAttributePayloadConverter.fromPayload<any>(value),
-      ),
+      groupValues: (group.groupValues ?? []).map(groupValueOf),
     })),
   };
 }

@@ -251,9 +251,15 @@ export type NexusOperationExecutionDescription = Omit<NexusOperationExecution, '
   staticDetails: () => Promise<string | undefined>;
 };
 
+/** The value of a search attribute that operations are grouped by. */
+export interface NexusOperationGroupValue {
+  readonly type: SearchAttributeType;
+  readonly value: TypedSearchAttributeValue<SearchAttributeType>;
+}
+
 export interface NexusOperationExecutionCountGroup {
   readonly count: number;
-  readonly groupValues: readonly TypedSearchAttributeValue<SearchAttributeType>[];
+  readonly groupValues: readonly NexusOperationGroupValue[];
 }
 
 export interface NexusOperationExecutionCount {
