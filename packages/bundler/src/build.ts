@@ -120,7 +120,7 @@ class Build {
     private readonly transforms: TransformCache,
     private readonly withCommonJs: boolean,
   ) {
-    this.resolver = new Resolver(inputs);
+    this.resolver = new Resolver(inputs, options.nodeModulesPaths);
   }
 
   async run(): Promise<BuildResult> {

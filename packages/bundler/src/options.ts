@@ -37,6 +37,8 @@ export interface BundleOptions {
   ignoreModules?: string[];
   /** Modules evaluated once and shared, frozen, by all workflows of a realm. */
   preloadModules?: string[];
+  /** Directories like `node_modules` where dependencies are looked for that are not found in the usual way. */
+  nodeModulesPaths?: string[];
   /** Not supported: there is no webpack. Given, it is refused. */
   webpackConfigHook?: (config: any) => any;
   plugins?: BundlerPlugin[];
@@ -54,6 +56,7 @@ export interface ResolvedBundleOptions {
   readonly failureConverterPath?: string;
   readonly ignoreModules: readonly string[];
   readonly preloadModules: readonly string[];
+  readonly nodeModulesPaths: readonly string[];
   readonly logger?: Logger;
   readonly cache?: { readonly directory: string; readonly maxBytes: number };
   readonly sourceMap: 'inline' | 'separate';
@@ -69,6 +72,7 @@ const KNOWN = [
   'failureConverterPath',
   'ignoreModules',
   'preloadModules',
+  'nodeModulesPaths',
   'webpackConfigHook',
   'plugins',
   'cache',
@@ -119,6 +123,7 @@ export function resolveBundleOptions(given: BundleOptions): ResolvedBundleOption
   const interceptors = list('workflowInterceptorModules', options.workflowInterceptorModules);
   const ignoreModules = list('ignoreModules', options.ignoreModules);
   const preloadModules = list('preloadModules', options.preloadModules);
+  const nodeModulesPaths = list('nodeModulesPaths', options.nodeModulesPaths);
   const { cache = true, sourceMap = 'inline' } = options;
   if (sourceMap !== 'inline' && sourceMap !== 'separate') {
     problems.push(`sourceMap must be 'inline' or 'separate', got ${describe(sourceMap)}`);
@@ -145,6 +150,7 @@ export function resolveBundleOptions(given: BundleOptions): ResolvedBundleOption
     ...(failureConverterPath !== undefined && { failureConverterPath: absolute(failureConverterPath) }),
     ignoreModules,
     preloadModules,
+    nodeModulesPaths: nodeModulesPaths.map(absolute),
     ...(options.logger !== undefined && { logger: options.logger }),
     ...(cache !== false && {
       cache: {

@@ -294,3 +294,29 @@ describe('tsconfig.json', () => {
     expect(() => resolve(project, './x', 'b/main.ts')).toThrow(/cannot find the tsconfig ".\/gone.json"/);
   });
 });
+
+describe('further folders with packages', () => {
+  it('are looked into last, in their order', () => {
+    const project = makeProject({
+      'src/main.ts': '',
+      'node_modules/near/index.js': '',
+      'layer-1/near/index.js': '',
+      'layer-1/far/index.js': '',
+      'layer-2/far/index.js': '',
+      'layer-2/farther/package.json': JSON.stringify({ exports: { './part': './lib/part.js' } }),
+      'layer-2/farther/lib/part.js': '',
+    });
+    const folders = [project.path('layer-1'), project.path('layer-2')];
+    const resolver = new Resolver(new Inputs(), folders);
+    const found = ['near', 'far', 'farther/part', 'nowhere'].map((specifier) => {
+      const resolution = resolver.resolve(specifier, project.path('src/main.ts'), 'import');
+      return resolution.kind === 'file' ? path.relative(project.directory, resolution.path) : resolution.kind;
+    });
+    expect(found).toEqual([
+      'node_modules/near/index.js',
+      'layer-1/far/index.js',
+      'layer-2/farther/lib/part.js',
+      'missing',
+    ]);
+  });
+});

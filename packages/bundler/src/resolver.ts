@@ -66,7 +66,11 @@ export class Resolver {
   private readonly packages = new Map<string, PackageJson | undefined>();
   private readonly owners = new Map<string, PackageJson | undefined>();
 
-  constructor(private readonly inputs: Inputs) {
+  /** @param morePaths directories like `node_modules` to look into last, absolute */
+  constructor(
+    private readonly inputs: Inputs,
+    private readonly morePaths: readonly string[] = [],
+  ) {
     this.tsConfigs = new TsConfigs(inputs, (specifier, directory) =>
       this.findTsConfigBase(specifier, directory),
     );
@@ -241,41 +245,44 @@ export class Resolver {
       if (found !== undefined) return found;
     }
     let reason = `no package "${parts.name}" is installed for ${directory}`;
-    for (let at = directory; ; at = path.dirname(at)) {
-      if (path.basename(at) !== 'node_modules') {
-        const root = path.join(at, 'node_modules', parts.name);
-        if (this.inputs.isDirectory(root)) {
-          const manifest = this.readPackage(root);
-          if (manifest?.exports !== undefined && manifest.exports !== null) {
-            const found = this.resolveExports(manifest, parts.subpath, conditions); // R2
-            if (found !== undefined) return found;
-            return {
-              kind: 'missing',
-              reason: `"exports" of ${path.join(root, 'package.json')} has no "${parts.subpath}" for ${[...conditions].join(', ')}`,
-            };
-          }
-          const target = parts.subpath === '.' ? root : path.join(root, parts.subpath);
-          const mapped = this.browserMapping(target, root);
-          if (mapped === false) return { kind: 'empty' };
-          const found = this.locatePath(
-            mapped ?? target,
-            false,
-            parts.subpath === '.' && mapped === undefined,
-          );
-          if (found !== undefined) {
-            const again = this.browserMapping(found, root);
-            if (again === false) return { kind: 'empty' };
-            return { kind: 'file', path: again ?? found };
-          }
-          reason = `package "${parts.name}" is at ${root}, but it has no ${
-            parts.subpath === '.' ? 'entry file' : `"${parts.subpath}"`
-          }`;
-        } else if (this.inputs.isFile(`${root}.js`)) {
-          return { kind: 'file', path: `${root}.js` };
+    for (const modules of this.modulesFolders(directory)) {
+      const root = path.join(modules, parts.name);
+      if (this.inputs.isDirectory(root)) {
+        const manifest = this.readPackage(root);
+        if (manifest?.exports !== undefined && manifest.exports !== null) {
+          const found = this.resolveExports(manifest, parts.subpath, conditions); // R2
+          if (found !== undefined) return found;
+          return {
+            kind: 'missing',
+            reason: `"exports" of ${path.join(root, 'package.json')} has no "${parts.subpath}" for ${[...conditions].join(', ')}`,
+          };
         }
+        const target = parts.subpath === '.' ? root : path.join(root, parts.subpath);
+        const mapped = this.browserMapping(target, root);
+        if (mapped === false) return { kind: 'empty' };
+        const found = this.locatePath(mapped ?? target, false, parts.subpath === '.' && mapped === undefined);
+        if (found !== undefined) {
+          const again = this.browserMapping(found, root);
+          if (again === false) return { kind: 'empty' };
+          return { kind: 'file', path: again ?? found };
+        }
+        reason = `package "${parts.name}" is at ${root}, but it has no ${
+          parts.subpath === '.' ? 'entry file' : `"${parts.subpath}"`
+        }`;
+      } else if (this.inputs.isFile(`${root}.js`)) {
+        return { kind: 'file', path: `${root}.js` };
       }
-      if (path.dirname(at) === at) return { kind: 'missing', reason };
     }
+    return { kind: 'missing', reason };
+  }
+
+  /** Where packages may be for files of a directory, nearest first. */
+  private *modulesFolders(directory: string): Generator<string> {
+    for (let at = directory; ; at = path.dirname(at)) {
+      if (path.basename(at) !== 'node_modules') yield path.join(at, 'node_modules');
+      if (path.dirname(at) === at) break;
+    }
+    yield* this.morePaths;
   }
 
   private resolveExports(

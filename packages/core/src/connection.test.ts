@@ -83,7 +83,7 @@ describe('a connection with TLS', () => {
     ];
     for (const [target, tls] of cases) {
       expect(await failure(over(target, tls))).toMatchObject({
-        name: 'CoreError',
+        name: 'TransportError',
         code: 'CORE_CONNECT_FAILED',
         message: expect.stringContaining(target),
       });

@@ -60,6 +60,33 @@ export class CoreRpcError extends CoreError {
   }
 }
 
+/** No connection to the server. */
+export class TransportError extends CoreError {
+  override readonly name = 'TransportError';
+
+  constructor(message: string, cause?: unknown) {
+    super('CORE_CONNECT_FAILED', message, cause);
+  }
+}
+
+/** Something was asked of a worker or a runtime that has been shut down. */
+export class ShutdownError extends CoreError {
+  override readonly name = 'ShutdownError';
+
+  constructor(message: string, code: 'CORE_WORKER_CLOSED' | 'CORE_RUNTIME_CLOSED' = 'CORE_WORKER_CLOSED') {
+    super(code, message);
+  }
+}
+
+/** A bug on the native side. */
+export class UnexpectedError extends CoreError {
+  override readonly name = 'UnexpectedError';
+
+  constructor(message: string, cause?: unknown) {
+    super('CORE_PANICKED', message, cause);
+  }
+}
+
 const HINTS: Readonly<Partial<Record<CoreErrorCode, string>>> = {
   CORE_ADDON_MISSING:
     'install @perdure/core with optional dependencies, or build the addon with `npm run build:native -w packages/core`',
@@ -96,6 +123,17 @@ export function toCoreError(thrown: unknown): unknown {
   // Not by `instanceof Error`: the addon's errors may come from another realm, as in Jest.
   const { code, message, grpcCode, details, metadata } = thrown as Record<string, any>;
   if (typeof code !== 'string' || !code.startsWith('CORE_')) return thrown;
-  if (code === 'CORE_RPC_FAILED') return new CoreRpcError(message, grpcCode, details, metadata);
-  return new CoreError(code as CoreErrorCode, message);
+  switch (code as CoreErrorCode) {
+    case 'CORE_RPC_FAILED':
+      return new CoreRpcError(message, grpcCode, details, metadata);
+    case 'CORE_CONNECT_FAILED':
+      return new TransportError(message);
+    case 'CORE_WORKER_CLOSED':
+    case 'CORE_RUNTIME_CLOSED':
+      return new ShutdownError(message, code as 'CORE_WORKER_CLOSED');
+    case 'CORE_PANICKED':
+      return new UnexpectedError(message);
+    default:
+      return new CoreError(code as CoreErrorCode, message);
+  }
 }

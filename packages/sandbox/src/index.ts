@@ -16,6 +16,7 @@ export {
   type LanePoolOptions,
   type TransportData,
 } from './lane-pool';
+export type { PatchRequest } from './lane-protocol';
 export { POLICY, type PolicyRow, type Treatment } from './policy';
 export { Realm, type RealmOptions } from './realm';
 export type { LaneEnd, LaneTransport, LaneTransportModule } from './transport';

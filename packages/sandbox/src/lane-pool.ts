@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { type ResourceLimits, Worker } from 'node:worker_threads';
 import type { SinkCallRecord, WorkerRegistration } from '@perdure/workflow/runtime';
 import { BoardReader, type BoardState } from './activity-board';
+import { giveAnswer } from './blocking-answer';
 import { type BundleSource, compileBundle } from './bundle-script';
 import type { BundleCoverage } from './coverage';
 import {
@@ -23,7 +24,14 @@ import {
   SandboxOptionsError,
 } from './errors';
 import { type Isolation, Lane, type LaneStats, type LaneWarning } from './lane';
-import type { FromLane, LaneStart, PortableError, RegistrationRequest, ToLane } from './lane-protocol';
+import type {
+  FromLane,
+  LaneStart,
+  PatchRequest,
+  PortableError,
+  RegistrationRequest,
+  ToLane,
+} from './lane-protocol';
 import { loadTransport } from './load-transport';
 
 /** Why a lane is gone, and whose fault it is; to be told to the hub (perdure.core.v1.LaneLost). */
@@ -76,6 +84,11 @@ export interface LanePoolOptions {
   /** The set of usable lanes: when `create` is done, when a lane is gone, when a replacement is ready. */
   readonly onLanesChanged?: (lanes: readonly number[]) => void;
   readonly onWarning?: (warning: LaneWarning) => void;
+  /**
+   * A run of a worker with `decidesPatches` asks; its lane waits. What it throws is thrown in the workflow. Default:
+   * every patch is activated.
+   */
+  readonly onPatch?: (request: PatchRequest) => boolean;
   /** Text of the runtime's script, instead of that of `@perdure/workflow`. For tests. */
   readonly runtimeSource?: string;
 }
@@ -106,6 +119,7 @@ export function resolveLanePoolOptions(options: LanePoolOptions): Resolved {
     onLaneLost = nothing,
     onLanesChanged = nothing,
     onWarning = nothing,
+    onPatch = () => true,
     runtimeSource,
   } = options;
   const wrong: string[] = [];
@@ -138,6 +152,7 @@ export function resolveLanePoolOptions(options: LanePoolOptions): Resolved {
     onLaneLost,
     onLanesChanged,
     onWarning,
+    onPatch,
     runtimeSource,
   };
 }
@@ -467,6 +482,8 @@ class ThreadLane implements LaneHandle {
           return this.#settle(message.id, undefined, message.bundles);
         case 'sinkCalls':
           return this.options.onSinkCalls(message.calls);
+        case 'decidePatch':
+          return giveAnswer(message.answer, decision(this.options, message.request));
         case 'warning':
           return this.options.onWarning(message.warning);
       }
@@ -571,6 +588,15 @@ function withoutStores(): AsyncResource {
   return scope;
 }
 
+/** As `RuntimeHost.decidePatch` gives it; never throws. */
+function decision({ onPatch }: Resolved, request: PatchRequest): string {
+  try {
+    return onPatch(request) ? 'yes' : 'no';
+  } catch (error) {
+    return `error: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`;
+  }
+}
+
 /** The lane of debug mode: on the calling thread, where a debugger's breakpoints hold. */
 class InlineLane implements LaneHandle {
   announced = false;
@@ -585,7 +611,11 @@ class InlineLane implements LaneHandle {
     const { laneTransport } = await loadTransport(options.transportModule);
     const lane = new Lane(
       number,
-      { onSinkCalls: options.onSinkCalls, onWarning: options.onWarning },
+      {
+        onSinkCalls: options.onSinkCalls,
+        onWarning: options.onWarning,
+        decidePatch: (worker, runId, patchId, info) => decision(options, { worker, runId, patchId, info }),
+      },
       undefined,
       options.runtimeSource,
     );

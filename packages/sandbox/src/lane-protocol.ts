@@ -44,7 +44,17 @@ export type FromLane =
   | { readonly kind: 'stats'; readonly id: number; readonly stats: LaneStats }
   | { readonly kind: 'coverage'; readonly id: number; readonly bundles: readonly BundleCoverage[] }
   | { readonly kind: 'sinkCalls'; readonly calls: readonly SinkCallRecord[] }
+  | { readonly kind: 'decidePatch'; readonly request: PatchRequest; readonly answer: SharedArrayBuffer }
   | { readonly kind: 'warning'; readonly warning: LaneWarning };
+
+/** A run asks whether a patch is to be activated. */
+export interface PatchRequest {
+  readonly worker: number;
+  readonly runId: string;
+  readonly patchId: string;
+  /** JSON of the run's WorkflowInfo. */
+  readonly info: string;
+}
 
 /** @param error anything that was thrown */
 export function portable(error: unknown): PortableError {

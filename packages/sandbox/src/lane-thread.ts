@@ -8,6 +8,7 @@
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { boardWriter } from './activity-board';
+import { awaitAnswer, newAnswer } from './blocking-answer';
 import { CoverageProbe } from './coverage';
 import { hardenHostRealm } from './host-realm';
 import { Lane } from './lane';
@@ -28,6 +29,11 @@ async function main(start: LaneStart): Promise<void> {
         onSinkCalls: (calls) => send({ kind: 'sinkCalls', calls }),
         onWarning: (warning) => send({ kind: 'warning', warning }),
         onStats: (stats) => send({ kind: 'stats', id: 0, stats }),
+        decidePatch(worker, runId, patchId, info) {
+          const answer = newAnswer();
+          send({ kind: 'decidePatch', request: { worker, runId, patchId, info }, answer });
+          return awaitAnswer(answer);
+        },
       },
       boardWriter(start.board),
       start.runtimeSource,

@@ -30,6 +30,8 @@ export interface LaneEvents {
   onWarning(warning: LaneWarning): void;
   /** After each full garbage collection: the last figures of a lane that dies. */
   onStats?(stats: LaneStats): void;
+  /** Answers `RuntimeHost.decidePatch`; the lane waits. Absent: every patch is activated. */
+  decidePatch?(worker: number, runId: string, patchId: string, info: string): string;
 }
 
 /** Something that went wrong without ending a run. */
@@ -259,6 +261,7 @@ export class Lane {
       bundleFile: bundle.file,
       mapPosition: bundle.mapPosition,
       freeze,
+      ...(this.events.decidePatch && { decidePatch: this.events.decidePatch }),
       runtimeSource: this.runtimeSource,
     });
   }

@@ -98,6 +98,7 @@ export interface BootHost {
   decode(bytes: Uint8Array, fatal: boolean, keepMark: boolean): string | undefined;
   parseUrl(text: string, base: string | undefined): string | undefined;
   changeUrl(href: string, part: string, value: string): string | undefined;
+  decidePatch(worker: number, runId: string, patchId: string, info: string): string;
   runInScope(token: object, fn: () => void): void;
   currentScope(): object | undefined;
 }

@@ -27,6 +27,8 @@ export interface RealmOptions {
   readonly freeze?: boolean;
   /** Text of the runtime's script. Default: that of `@perdure/workflow`. */
   readonly runtimeSource?: string;
+  /** Answers `RuntimeHost.decidePatch`. Default: every patch is activated. */
+  readonly decidePatch?: BootHost['decidePatch'];
   /** Evaluated in the fresh context before anything else, to act as a newer engine in tests. */
   readonly prelude?: Script;
 }
@@ -75,7 +77,7 @@ function joinParts(url: URL): string {
 }
 
 /** S1: what the realm may ask of its host. */
-function bootHost(mapPosition: PositionMapper): BootHost {
+function bootHost(mapPosition: PositionMapper, decidePatch: BootHost['decidePatch'] = () => 'yes'): BootHost {
   const scopes = new AsyncLocalStorage<object>();
   return {
     entropy: Math.random,
@@ -106,6 +108,7 @@ function bootHost(mapPosition: PositionMapper): BootHost {
         return undefined;
       }
     },
+    decidePatch,
     runInScope: (token, fn) => {
       scopes.run(token, fn);
     },
@@ -138,7 +141,7 @@ export class Realm {
       makeAssert: evaluate('assert'),
     };
     const bootOptions: BootOptions = { freeze, bundleFile, known: knownNames, removed: removedNames };
-    this.#booted = evaluate('boot')(parts, bootHost(mapPosition), bootOptions);
+    this.#booted = evaluate('boot')(parts, bootHost(mapPosition, options.decidePatch), bootOptions);
     this.#inbox = this.#booted.makeBytes(inboxBytes);
     const makeRuntime = runtimeScript(options.runtimeSource).runInContext(this.#context);
     this.api = this.#booted.install(makeRuntime) as RuntimeApi;

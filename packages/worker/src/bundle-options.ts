@@ -39,4 +39,6 @@ export interface BundlerOptions {
   ignoreModules?: string[];
   /** Modules evaluated once and shared, frozen, by all runs of a lane. */
   preloadModules?: string[];
+  /** Directories like `node_modules` where dependencies are looked for that are not found in the usual way. */
+  nodeModulesPaths?: string[];
 }

@@ -23,9 +23,14 @@ export async function loadBundle(
   logger: Logger,
 ): Promise<LoadedBundle | undefined> {
   if (options.workflowBundle !== undefined) {
-    if (options.interceptors.workflowModules.length > 0) {
-      logger.warn('interceptors.workflowModules is not used: the bundle was made beforehand', {
+    for (const [name, given] of [
+      ['workflowsPath', options.workflowsPath !== undefined],
+      ['interceptors.workflowModules', options.interceptors.workflowModules.length > 0],
+    ] as const) {
+      if (!given) continue;
+      logger.warn(`${name} is not used: the bundle was made beforehand`, {
         sdkComponent: SdkComponent.worker,
+        taskQueue: options.taskQueue,
       });
     }
     return fromCode(await codeOf(options.workflowBundle));
@@ -70,6 +75,7 @@ function bundlerOf(options: CompiledWorkerOptions, workflowsPath: string, logger
     failureConverterPath: options.dataConverter.failureConverterPath,
     ignoreModules: options.bundlerOptions.ignoreModules,
     preloadModules: options.bundlerOptions.preloadModules,
+    nodeModulesPaths: options.bundlerOptions.nodeModulesPaths,
     logger,
     plugins: options.plugins.filter(isBundlerPlugin),
     sourceMap: 'separate',

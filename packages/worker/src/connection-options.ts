@@ -76,6 +76,12 @@ export interface NativeConnectionOptions {
   disableErrorCodeMetricTags?: boolean;
   payloadLimits?: PayloadLimitsConfig;
   plugins?: NativeConnectionPlugin[];
+  /**
+   * True: nothing is connected until somebody needs it, and the server may be away until then. A worker on it starts
+   * at once and begins to poll when the server is there; it fails then if the server does not know its namespace.
+   * (=false)
+   */
+  lazy?: boolean;
 }
 
 const DEFAULT_ADDRESS = 'localhost:7233';
@@ -97,6 +103,7 @@ const CHECKS: Readonly<Record<keyof NativeConnectionOptions, Check>> = {
   disableErrorCodeMetricTags: flag,
   payloadLimits: anyObject,
   plugins: arrayOf(anyObject, 'an array of plugins'),
+  lazy: flag,
 };
 
 /** Host and port of an address. */
@@ -193,6 +200,7 @@ function resolve({
   apiKey = '',
   disableErrorCodeMetricTags = false,
   payloadLimits: { payloadsWarnSize = 524_288, memoWarnSize = 2048 } = {},
+  lazy = false,
   ...rest
 }: NativeConnectionOptions): ConnectionOptionsMessage {
   const { host, port } = parseAddress(address)!;
@@ -233,7 +241,7 @@ function resolve({
       dnsLoadBalancingConfig ? msToNumber(dnsLoadBalancingConfig.resolutionInterval) : 0,
     ),
     disableErrorCodeMetricTags,
-    lazy: false,
+    lazy,
     payloadsWarnBytes: Long.fromNumber(payloadsWarnSize),
     memoWarnBytes: Long.fromNumber(memoWarnSize),
   };

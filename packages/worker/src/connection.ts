@@ -39,7 +39,7 @@ export class NativeConnection implements ConnectionLike {
     }
     const message = ConnectionOptions.encode(connectionOptionsMessage(configured)).finish();
     const runtime = Runtime.instance();
-    const connection = new NativeConnection(runtime, configured.plugins ?? []);
+    const connection = new NativeConnection(runtime, configured.plugins ?? [], configured.lazy ?? false);
     runtime.acquire(connection);
     try {
       connection.#handle = await loadNative().connectionOpen(runtime.native, message);
@@ -69,6 +69,8 @@ export class NativeConnection implements ConnectionLike {
     readonly runtime: Runtime,
     /** Plugins, handed on to workers and clients of this connection. */
     readonly plugins: NativeConnectionPlugin[],
+    /** Whether the server may be away. */
+    readonly lazy: boolean,
   ) {}
 
   /** Raw calls of temporal.api.workflowservice.v1.WorkflowService. */
@@ -107,7 +109,7 @@ export class NativeConnection implements ConnectionLike {
     return this.#testService;
   }
 
-  /** A native connection is connected from the start. */
+  /** A native connection is connected from the start, or, if it is lazy, by its first call. */
   async ensureConnected(): Promise<void> {
     this.#open();
   }

@@ -27,7 +27,14 @@ export {
   type LogMetadata,
   type Next,
 } from '@perdure/common';
-export type { BufferedMetricUpdate } from '@perdure/core';
+export {
+  type BufferedMetricUpdate,
+  CoreError,
+  type CoreErrorCode,
+  ShutdownError,
+  TransportError,
+  UnexpectedError,
+} from '@perdure/core';
 export type {
   NexusCancelOperationInput,
   NexusInboundCallsInterceptor,
@@ -56,12 +63,15 @@ export type {
   NoneGrpcCompressionConfig,
   TLSConfig,
 } from './connection-options';
+export { Core, type CoreOptions, type ServerOptions } from './core';
+export { startDebugReplayer } from './debug-replayer';
 export {
   CombinedWorkerRunError,
   type CombinedWorkerRunErrorCause,
   GracefulShutdownPeriodExpiredError,
   PromiseCompletionTimeoutError,
   ReplayError,
+  SlotSupplierError,
   UnhandledRejectionError,
   WorkerFatalError,
 } from './errors';
@@ -70,8 +80,17 @@ export {
   type ExternalWorkflowTarget,
   externalWorkflowActivities,
 } from './external-workflow-activities';
+export { Gauge, type GaugeObserver, type GaugeSubscription } from './gauge';
 export { DefaultLogger, type LogEntry, LogTimestamp } from './logger';
 export { MetricsBuffer, type MetricsBufferOptions } from './metrics-buffer';
+export {
+  type ActivityInboundCallsInterceptorFactory,
+  ActivityInboundLogInterceptor,
+  activityLogAttributes,
+  appendDefaultInterceptors,
+  defaultWorkflowInterceptorModules,
+  errors,
+} from './older-names';
 export { InvalidOptionsError, type OptionProblem } from './options-check';
 export type { BundlerPlugin, NativeConnectionPlugin, WorkerPlugin } from './plugins';
 export type { ReplayHistoriesIterable, ReplayResult } from './replay';
@@ -80,6 +99,7 @@ export {
   type ConsoleLogger,
   type ForwardLogger,
   type LogExporterConfig,
+  type MetricsExporterConfig as MetricsExporter,
   type MetricsExporterConfig,
   makeTelemetryFilterString,
   type OtelCollectorExporter,
@@ -128,4 +148,5 @@ export type {
   WorkerInterceptors,
   WorkerOptions,
 } from './worker-options';
+export { WorkflowInboundLogInterceptor, WorkflowLogInterceptor } from './workflow-log-interceptor';
 export type { WatchWorkflowsOptions, WorkflowReload } from './workflow-watch';

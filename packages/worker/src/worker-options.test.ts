@@ -145,12 +145,9 @@ describe('worker options', () => {
     expect(problemsOf({ taskQueue: 'q' })).toEqual({ activities: expect.stringContaining('none is given') });
   });
 
-  it('refuse reserved task queues, and two sources of workflows', () => {
-    expect(
-      problemsOf({ taskQueue: '__temporal_x', workflowsPath: 'a', workflowBundle: { code: 'b' } }),
-    ).toEqual({
+  it('refuse reserved task queues', () => {
+    expect(problemsOf({ taskQueue: '__temporal_x', activities })).toEqual({
       taskQueue: expect.stringContaining('reserved'),
-      workflowBundle: expect.stringContaining('excludes workflowsPath'),
     });
   });
 
@@ -313,13 +310,9 @@ describe('worker options', () => {
     const problems = problemsOf({
       taskQueue: 'q',
       activities,
-      patchActivationCallback: () => true,
       bundlerOptions: { webpackConfigHook: () => ({}) },
     });
-    expect(Object.keys(problems).sort()).toEqual([
-      'bundlerOptions.webpackConfigHook',
-      'patchActivationCallback',
-    ]);
+    expect(Object.keys(problems)).toEqual(['bundlerOptions.webpackConfigHook']);
   });
 
   it('follow TEMPORAL_DEBUG', () => {

@@ -22,6 +22,7 @@ import type { WorkflowInfo } from '@perdure/workflow';
 import type * as nexus from 'nexus-rpc';
 import type { BundlerOptions, WorkflowBundleOption } from './bundle-options';
 import type { NativeConnection } from './connection';
+import type { ActivityInboundCallsInterceptorFactory } from './older-names';
 import type { Check } from './options-check';
 import {
   anyFunction,
@@ -73,7 +74,12 @@ export interface PatchActivationInput {
   readonly patchId: string;
 }
 
-/** Decides whether the first `patched()` of an execution activates the patch. */
+/**
+ * Decides whether the first `patched()` of an execution activates the patch: false leaves the old branch to it, and no
+ * marker in its history. Not asked during replay, about patches that the history knows, or for `deprecatePatch`. Its
+ * answer is kept for as long as the execution stays in memory. Called on the worker's thread, while the workflow waits:
+ * it has to be quick, synchronous, and must give true or false. What it throws fails the workflow task.
+ */
 export type PatchActivationCallback = (input: PatchActivationInput) => boolean;
 
 /** Names of errors that fail a workflow instead of its task. */
@@ -93,8 +99,8 @@ export interface WorkerInterceptors {
   nexus?: NexusInterceptorsFactory[];
   /** Modules that export `interceptors`, bundled into the sandbox; not used with `workflowBundle`. */
   workflowModules?: string[];
-  /** @deprecated use `activity` */
-  activityInbound?: ((ctx: any) => object)[];
+  /** Come before those of `activity`. @deprecated use `activity` */
+  activityInbound?: ActivityInboundCallsInterceptorFactory[];
 }
 
 /** Options of `Worker.create`. */
@@ -114,7 +120,7 @@ export interface WorkerOptions {
   nexusServices?: nexus.ServiceHandler<any>[];
   /** Module whose exports are workflows, bundled by `create`; its `default` export catches unknown types. */
   workflowsPath?: string;
-  /** What `bundleWorkflowCode` made, in memory (`code`) or in a file (`codePath`). */
+  /** What `bundleWorkflowCode` made, in memory (`code`) or in a file (`codePath`); wins over `workflowsPath`. */
   workflowBundle?: WorkflowBundleOption;
   /** Wait before running activities are cancelled at shutdown. (=0) */
   shutdownGraceTime?: Duration;
@@ -176,6 +182,14 @@ export interface WorkerOptions {
   reuseV8Context?: boolean;
   bundlerOptions?: BundlerOptions;
   /**
+   * Directory with the modules or folders `workflows` and `activities` (work-dir.ts says which files count). What
+   * `workflowsPath`, `workflowBundle` and `activities` name wins over what is found there.
+   * @deprecated use `workflowsPath` and `activities`
+   */
+  workDir?: string;
+  /** @deprecated use `bundlerOptions.nodeModulesPaths` */
+  nodeModulesPaths?: string[];
+  /**
    * For development: changed workflow code is picked up while the worker runs. Workflows in memory are evicted and
    * replayed on the new code; open ones that it does not fit are named in the log. Needs `workflowsPath`. (=false)
    */
@@ -207,6 +221,7 @@ export interface ReplayWorkerOptions
     | 'maxConcurrentNexusTaskPolls'
     | 'maxCachedWorkflows'
     | 'watchWorkflows'
+    | 'workDir'
     | 'useVersioning'
   > {
   /** Name of the task queue that the replay pretends to have. (='fake_replay_queue') */
@@ -264,6 +279,7 @@ export interface CompiledWorkerOptions {
   readonly interceptors: CompiledWorkerInterceptors;
   readonly plugins: readonly WorkerPlugin[];
   readonly sinks: InjectedSinks<any>;
+  readonly patchActivationCallback: PatchActivationCallback | undefined;
   readonly workflowFailureErrorTypes: Readonly<Record<string, readonly string[]>>;
   readonly showStackTraceSources: boolean;
   readonly debugMode: boolean;
@@ -341,6 +357,8 @@ const CHECKS: Readonly<Record<keyof WorkerOptions, Check>> = {
   debugMode: flag,
   reuseV8Context: flag,
   bundlerOptions: anyObject,
+  workDir: text,
+  nodeModulesPaths: arrayOf(text, 'an array of paths'),
   watchWorkflows: (value) =>
     typeof value === 'boolean' || anyObject(value) === undefined ? undefined : 'true, false or an object',
   buildId: text,
@@ -360,6 +378,7 @@ const BUNDLER_CHECKS: Readonly<Record<keyof BundlerOptions, Check>> = {
   webpackConfigHook: anyFunction,
   ignoreModules: arrayOf(text, 'an array of module names'),
   preloadModules: arrayOf(text, 'an array of module names'),
+  nodeModulesPaths: arrayOf(text, 'an array of paths'),
 };
 
 const WATCH_CHECKS: Readonly<Record<keyof WatchWorkflowsOptions, Check>> = {
@@ -393,6 +412,7 @@ const REPLAY_CHECKS: Readonly<Record<string, Check>> = (() => {
     maxConcurrentNexusTaskPolls,
     maxCachedWorkflows,
     watchWorkflows,
+    workDir,
     useVersioning,
     ...kept
   } = CHECKS;
@@ -400,9 +420,6 @@ const REPLAY_CHECKS: Readonly<Record<string, Check>> = (() => {
 })();
 
 function checkCommon(check: OptionsCheck, options: Partial<WorkerOptions>): void {
-  if (options.workflowsPath !== undefined && options.workflowBundle !== undefined) {
-    check.add('workflowBundle', 'excludes workflowsPath: give one of the two');
-  }
   if (options.workflowBundle !== undefined && anyObject(options.workflowBundle) === undefined) {
     const { code, codePath } = options.workflowBundle as { code?: unknown; codePath?: unknown };
     if (text(code) !== undefined && text(codePath) !== undefined) {
@@ -435,9 +452,6 @@ function checkCommon(check: OptionsCheck, options: Partial<WorkerOptions>): void
   checkSinks(check, options.sinks);
   checkFailureTypes(check, options.workflowFailureErrorTypes);
   checkNexusServices(check, options.nexusServices);
-  if (options.patchActivationCallback !== undefined) {
-    check.add('patchActivationCallback', 'is not available in this version');
-  }
   const deployment = options.workerDeploymentOptions;
   if (deployment !== undefined) {
     check.object('workerDeploymentOptions', deployment, {
@@ -688,11 +702,13 @@ function resolve(
     interceptors = {},
     plugins = [],
     sinks = {},
+    patchActivationCallback,
     workflowFailureErrorTypes = {},
     showStackTraceSources = false,
     debugMode = Boolean(process.env.TEMPORAL_DEBUG),
     reuseV8Context = true,
     bundlerOptions = {},
+    nodeModulesPaths = bundlerOptions.nodeModulesPaths ?? [],
     watchWorkflows = false,
     workerDeploymentOptions,
     buildId,
@@ -741,22 +757,23 @@ function resolve(
     interceptors: {
       client: interceptors.client,
       activity: [
-        ...(interceptors.activity ?? []),
         ...(interceptors.activityInbound ?? []).map(
           (make): ActivityInterceptorsFactory =>
             (ctx) => ({ inbound: make(ctx) }),
         ),
+        ...(interceptors.activity ?? []),
       ],
       nexus: interceptors.nexus ?? [],
       workflowModules: interceptors.workflowModules ?? [],
     },
     plugins,
     sinks,
+    patchActivationCallback,
     workflowFailureErrorTypes,
     showStackTraceSources,
     debugMode,
     reuseV8Context,
-    bundlerOptions,
+    bundlerOptions: { ...bundlerOptions, nodeModulesPaths },
     watchWorkflows:
       watchWorkflows === false
         ? undefined

@@ -24,6 +24,7 @@ import { makeActivityRunner } from './activities';
 import { loadBundle, loadWatchedBundle, type WatchedBundle } from './bundle';
 import { CodecStage, workerStages } from './codec-stage';
 import { NativeConnection } from './connection';
+import { defaultServer } from './core';
 import { loadConverters } from './data-converter';
 import {
   CombinedWorkerRunError,
@@ -31,6 +32,7 @@ import {
   PromiseCompletionTimeoutError,
   WorkerFatalError,
 } from './errors';
+import { Gauge } from './gauge';
 import { workerOptionsMessage } from './native-options';
 import { makeNexusRunner } from './nexus';
 import type { WorkerPlugin } from './plugins';
@@ -40,6 +42,7 @@ import { ServerWatch } from './server-watch';
 import { SlotSuppliers } from './slot-suppliers';
 import type { State } from './state';
 import { WorkerState } from './state';
+import { withWorkDir } from './work-dir';
 import type { CompiledWorkerOptions, ReplayWorkerOptions, WorkerOptions } from './worker-options';
 import { compileWorkerOptions } from './worker-options';
 import type { HostedWorker, LoadedBundle } from './workflow-host';
@@ -85,9 +88,10 @@ export class Worker {
   static async create(options: WorkerOptions): Promise<Worker> {
     const runtime = Runtime.instance();
     let configured = withConnectionPlugins(options);
-    for (const plugin of configured.plugins ?? []) {
+    for (const plugin of configured?.plugins ?? []) {
       configured = (await plugin.configureWorker?.(configured)) ?? configured;
     }
+    configured = withDefaultServer(await withWorkDir(configured));
     const compiled = compileWorkerOptions(configured, runtime.logger);
     const parts = new Parts(runtime, compiled);
     const stayAlive = setInterval(() => undefined, 2 ** 30);
@@ -156,7 +160,8 @@ export class Worker {
           parts.useLanes(native.workerNumber(worker.#handle), bundle, (lanes) =>
             native.workerSetLanes(worker.#handle!, lanes),
           ),
-        native.workerValidate(worker.#handle),
+        // The server may not be there yet: the native side asks it once it is.
+        connection.lazy ? undefined : native.workerValidate(worker.#handle),
       ]);
       worker.#hosted = hosted;
       worker.#watched = watched;
@@ -232,7 +237,17 @@ export class Worker {
     if (kinds.nexus) this.#pollers.set('nexus', 'POLLING');
   }
 
-  /** A client on the worker's connection, in its namespace, with its data converter. */
+  /** Activations that lanes work on, as they change; see gauge.ts for what an observable is here. */
+  readonly numInFlightActivations$ = new Gauge(() => this.#hosted?.inFlightActivations ?? 0);
+  /** Activities that run, local ones too, as they change. */
+  readonly numInFlightActivities$ = new Gauge(() => this.#activities?.status.inFlight ?? 0);
+  /** Open workflows in memory, as they change. */
+  readonly numRunningWorkflowInstances$ = new Gauge(() => this.#cachedWorkflows());
+
+  /**
+   * A client on the worker's connection, in its namespace, with its identity and data converter. Plugins of the
+   * connection configure it; plugins that only the worker was given do not.
+   */
   get client(): Client | undefined {
     const connection = this.connection;
     if (connection === undefined) return undefined;
@@ -240,6 +255,7 @@ export class Worker {
       const client = require('@perdure/client') as typeof import('@perdure/client');
       this.#client = new client.Client({
         connection,
+        identity: this.options.identity,
         namespace: this.options.namespace,
         dataConverter: this.options.dataConverter,
         ...(this.options.interceptors.client && { interceptors: this.options.interceptors.client }),
@@ -280,12 +296,14 @@ export class Worker {
       numInFlightActivities: activities.inFlight,
       numInFlightNonLocalActivities: activities.inFlight - activities.inFlightLocal,
       numInFlightLocalActivities: activities.inFlightLocal,
-      numCachedWorkflows:
-        this.#handle === undefined || this.#hosted === undefined
-          ? 0
-          : loadNative().workerCachedRuns(this.#handle),
+      numCachedWorkflows: this.#cachedWorkflows(),
       numHeartbeatingActivities: activities.heartbeating,
     };
+  }
+
+  #cachedWorkflows(): number {
+    if (this.#handle === undefined || this.#hosted === undefined) return 0;
+    return loadNative().workerCachedRuns(this.#handle);
   }
 
   /**
@@ -421,6 +439,7 @@ export class Worker {
       else if (item.event !== undefined) this.#onEvent(item.event);
       else if (item.slot !== undefined) this.#slots?.handle(item.slot);
     }
+    this.numInFlightActivities$.poke();
   }
 
   #onEvent({ pollerDrained, fatal }: WorkerEvent): void {
@@ -481,6 +500,13 @@ export class Worker {
     } finally {
       this.#handle = undefined;
       this.#slots?.close();
+      for (const gauge of [
+        this.numInFlightActivations$,
+        this.numInFlightActivities$,
+        this.numRunningWorkflowInstances$,
+      ]) {
+        gauge.end();
+      }
       await this.parts.release(); // W3
     }
   }
@@ -519,7 +545,7 @@ class Parts {
   }
 
   async useConnection(given: NativeConnection | undefined): Promise<NativeConnection> {
-    const connection = given ?? (await NativeConnection.connect());
+    const connection = given ?? (await NativeConnection.connect(defaultServer().connection));
     this.#ownsConnection = given === undefined;
     connection.acquire(this);
     this.connection = connection;
@@ -585,7 +611,7 @@ function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Plugins of the connection that know workers or their bundles come before the worker's own. */
+/** The worker's own plugins, then those of its connection that know workers or their bundles. */
 function withConnectionPlugins(options: WorkerOptions): WorkerOptions {
   const inherited = (options?.connection?.plugins ?? []).filter(
     (plugin): plugin is WorkerPlugin & typeof plugin =>
@@ -595,7 +621,15 @@ function withConnectionPlugins(options: WorkerOptions): WorkerOptions {
       'runWorker' in plugin,
   );
   if (inherited.length === 0) return options;
-  return { ...options, plugins: [...inherited, ...(options.plugins ?? [])] };
+  return { ...options, plugins: [...(options.plugins ?? []), ...inherited] };
+}
+
+function withDefaultServer(options: WorkerOptions): WorkerOptions {
+  const { namespace } = defaultServer();
+  if (namespace === undefined || options?.connection !== undefined || options?.namespace !== undefined) {
+    return options;
+  }
+  return { ...options, namespace };
 }
 
 /** Loaded when something is replayed. */

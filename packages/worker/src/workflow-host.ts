@@ -11,13 +11,22 @@ import type { Logger, LogLevel, MetricMeter } from '@perdure/common';
 import { SdkComponent } from '@perdure/common';
 import { loadNative } from '@perdure/core';
 import { LaneLost } from '@perdure/proto/perdure/core/v1/exchange';
-import type { BundleCoverage, BundleSource, LaneLostReport, LanePool, LaneWarning } from '@perdure/sandbox';
+import type {
+  BundleCoverage,
+  BundleSource,
+  LaneLostReport,
+  LanePool,
+  LaneWarning,
+  PatchRequest,
+} from '@perdure/sandbox';
 import type { SinkCallRecord } from '@perdure/workflow/runtime';
 import { DefaultLogger } from './logger';
 import type { IssuedCommand } from './nondeterminism';
+import { describe } from './options-check';
 import { LOGGER_SINK, replayingSinks, SinkDispatcher } from './sinks';
-import type { CompiledWorkerOptions } from './worker-options';
+import type { CompiledWorkerOptions, PatchActivationCallback } from './worker-options';
 import { defaultLaneCount } from './worker-options';
+import { frozenWorkflowInfo } from './workflow-info';
 
 /** A bundle with the build it stands for. */
 export interface LoadedBundle extends BundleSource {
@@ -60,12 +69,15 @@ interface Guest {
   readonly pools: readonly LanePool[];
   readonly sinks: SinkDispatcher;
   readonly setLanes: (lanes: readonly number[]) => void;
+  readonly decide: PatchActivationCallback | undefined;
 }
 
 export class WorkflowHost {
   readonly #guests = new Map<number, Guest>();
   readonly #pools: { readonly pool: Promise<LanePool>; readonly lanes: number }[] = [];
   #debugPool: Promise<LanePool> | undefined;
+  /** Transport of the lane of debug mode, if it is not the native one. */
+  debugTransport: string | undefined;
   /** Removed, but still known to the lanes for the sake of its bundle. */
   #kept: Guest | undefined;
 
@@ -101,10 +113,18 @@ export class WorkflowHost {
         ...(options.activities !== undefined && { activityNames: activityNames(options.activities) }),
         ...loggedFrom(options, this.logger),
         traceCommands: onCommand !== undefined,
+        ...(options.patchActivationCallback !== undefined && { decidesPatches: true }),
         workflowFailureErrorTypes: options.workflowFailureErrorTypes,
       };
       const sinks = new SinkDispatcher(options.sinks, this.logger, options.taskQueue, this.meter);
-      const guest: Guest = { worker, onCommand, pools, sinks, setLanes };
+      const guest: Guest = {
+        worker,
+        onCommand,
+        pools,
+        sinks,
+        setLanes,
+        decide: options.patchActivationCallback,
+      };
       this.#guests.set(worker, guest);
       const isolation = options.reuseV8Context ? 'realm' : 'context';
       try {
@@ -179,7 +199,8 @@ export class WorkflowHost {
     return sandbox.LanePool.create({
       lanes,
       inline,
-      transportModule: require.resolve('@perdure/core/lane-transport'),
+      transportModule:
+        (inline ? this.debugTransport : undefined) ?? require.resolve('@perdure/core/lane-transport'),
       // Counting makes code slower, and how much depends on the code.
       ...((inline || countsCoverage()) && { activationDeadlineMs: 0 }),
       coverage: countsCoverage(),
@@ -187,6 +208,7 @@ export class WorkflowHost {
       onLaneLost: (report) => this.#onLaneLost(report),
       onLanesChanged: () => this.#onLanesChanged(),
       onWarning: (warning) => this.#onWarning(warning),
+      onPatch: (request) => this.#onPatch(request),
     });
   }
 
@@ -225,6 +247,17 @@ export class WorkflowHost {
 
   #onLanesChanged(): void {
     for (const guest of this.#guests.values()) guest.setLanes(lanesOf(guest));
+  }
+
+  /** @throws what the callback throws */
+  #onPatch({ worker, patchId, info }: PatchRequest): boolean {
+    const decide = this.#guests.get(worker)?.decide;
+    if (decide === undefined) return true;
+    const decision: unknown = decide(Object.freeze({ workflowInfo: frozenWorkflowInfo(info), patchId }));
+    if (typeof decision !== 'boolean') {
+      throw new TypeError(`it has to return true or false, and returned ${describe(decision)}`);
+    }
+    return decision;
   }
 
   #onWarning({ message, ...facts }: LaneWarning): void {

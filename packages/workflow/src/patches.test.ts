@@ -59,3 +59,63 @@ describe('deprecatePatch', () => {
     ]);
   });
 });
+
+describe('a worker that decides about patches', () => {
+  const asking = (answer: string) => {
+    const asked: unknown[] = [];
+    const decidePatch = (patchId: string, info: any) => {
+      asked.push([patchId, info.workflowType]);
+      return answer;
+    };
+    return { asked, decidePatch };
+  };
+
+  it('is asked once, and a patch it declines leaves no marker', async () => {
+    const { asked, decidePatch } = asking('no');
+    const s = scenario(
+      async () => {
+        const first = patched('p');
+        await sleep(1);
+        return [first, patched('p')];
+      },
+      { decidePatch },
+    );
+    await s.commands([job.start()]);
+    expect(await s.commands([job.fireTimer(1)])).toEqual([done([false, false])]);
+    expect(asked).toEqual([['p', expect.any(String)]]);
+  });
+
+  it('is asked once about a patch that it accepts', async () => {
+    const { asked, decidePatch } = asking('yes');
+    const s = scenario(async () => [patched('p'), patched('p')], { decidePatch });
+    expect(await s.commands([job.start()])).toEqual([marker('p'), done([true, true])]);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('is not asked during replay, about patches that history knows, or about deprecated ones', async () => {
+    const { asked, decidePatch } = asking('no');
+    const s = scenario(
+      async () => {
+        const replayed = patched('old');
+        deprecatePatch('known');
+        await sleep(1);
+        deprecatePatch('new');
+        return [replayed, patched('known'), patched('new')];
+      },
+      { decidePatch },
+    );
+    await s.commands([job.start(), job.patch('known')], { isReplaying: true });
+    expect(await s.commands([job.fireTimer(1)])).toEqual([
+      marker('new', { deprecated: true }),
+      done([false, true, true]),
+    ]);
+    expect(asked).toEqual([]);
+  });
+
+  it('that throws fails the task with its text', async () => {
+    const s = scenario(async () => patched('p'), { decidePatch: () => 'error: RangeError: too far' });
+    expect((await s.activate([job.start()])).failed).toBe(
+      'patchActivationCallback failed: RangeError: too far',
+    );
+  });
+});

@@ -165,6 +165,7 @@
     entropy: guarded(host.entropy),
     wallClockMs: guarded(host.wallClockMs),
     sourceText: guarded(host.sourceText),
+    decidePatch: guarded(host.decidePatch),
     newGlobal: (): object => (options.freeze ? create(prototype!) : global), // B2
     runInScope: scopeHost.runInScope,
     currentScope: scopeHost.currentScope,

@@ -26,6 +26,13 @@ export interface RuntimeHost {
   currentScope(): unknown;
   /** Text of a source file by the path that stacks show, if the bundle's source map has it. */
   sourceText?(file: string): string | undefined;
+  /**
+   * Asks the worker whether the first `patched(patchId)` of a run activates the patch; may block. Called for workers
+   * with `decidesPatches` only.
+   * @param info JSON of the run's WorkflowInfo
+   * @returns "yes", "no", or the text of an error after "error: "
+   */
+  decidePatch?(worker: number, runId: string, patchId: string, info: string): string;
   /** Makes exports of modules that runs share immutable, with all they lead to. Absent: nothing is frozen. */
   harden?(value: object): void;
   /** Modules of the host that chunks may require beside the runtime's own, by specifier ("assert", "url", "util"). */
@@ -48,6 +55,8 @@ export interface WorkerRegistration {
   readonly logLevel?: LogLevel;
   /** True: each command is reported by a call `issued(kind, type, stack)` of the sink `__perdure_commands`. */
   readonly traceCommands?: boolean;
+  /** Whether the host's `decidePatch` is asked about patches that history does not know. Absent: they are active. */
+  readonly decidesPatches?: boolean;
   /** Error class names that fail the workflow instead of its task, by workflow type; key "*" for all. */
   readonly workflowFailureErrorTypes: Readonly<Record<string, readonly string[]>>;
 }

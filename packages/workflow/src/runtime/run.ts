@@ -93,6 +93,8 @@ export class Run {
   knownPatches: Set<string> | undefined;
   /** Patches for which a command was sent by this instance. */
   sentPatches: Set<string> | undefined;
+  /** Patches that the worker has decided not to activate. */
+  declinedPatches: Set<string> | undefined;
   /** Behaviour flags known to be on for this run, ours and the official SDK's. */
   readonly flags: number[] = [];
 
@@ -149,6 +151,7 @@ export class Run {
     this.runningHandlers = undefined;
     this.knownPatches = undefined;
     this.sentPatches = undefined;
+    this.declinedPatches = undefined;
     this.info = undefined;
     this.memo = undefined;
     this.outputType = undefined;

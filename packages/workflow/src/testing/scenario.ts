@@ -24,6 +24,8 @@ export interface ScenarioOptions {
   payloadConverter?: object;
   failureConverter?: object;
   registration?: Partial<WorkerRegistration>;
+  /** The worker's answers about patches. */
+  decidePatch?: (patchId: string, info: any) => string;
   /** Runs as the module that holds the workflows is evaluated. */
   onLoad?: () => void;
 }
@@ -64,10 +66,14 @@ export class Scenario {
         newGlobal: () => ({}),
         runInScope: (store, fn) => storage.run(store, fn),
         currentScope: () => storage.getStore(),
+        ...(options.decidePatch && {
+          decidePatch: (_worker, _runId, patchId, info) => options.decidePatch!(patchId, JSON.parse(info)),
+        }),
       },
       {},
     );
-    this.api.register({ ...REGISTRATION, ...options.registration }, bundleOf(workflows, options));
+    const decides = options.decidePatch !== undefined && { decidesPatches: true };
+    this.api.register({ ...REGISTRATION, ...decides, ...options.registration }, bundleOf(workflows, options));
   }
 
   /** Applies jobs as one activation. */
