@@ -1,1 +1,2 @@
-export {};
+/** Sessions, for workers. */
+export { enableSessions, type SessionPlugin, type SessionWorkerOptions } from './plugin';
