@@ -258,6 +258,7 @@ impl Replay {
 
     /// The core takes a good history for granted: what it would panic on ends here.
     fn check(&self, bytes: &[u8]) -> Result<Fed, HubError> {
+        let number = self.next.fetch_add(1, Ordering::Relaxed); // refused ones count, too
         let given: ReplayHistory = decode(bytes, "ReplayHistory")?;
         let invalid = |cause: &str| HubError::HistoryInvalid {
             workflow_id: given.workflow_id.clone(),
@@ -265,7 +266,6 @@ impl Replay {
         };
         let mut history: History = decode(&given.history[..], "History")?;
         check_tasks(&history).map_err(|cause| invalid(&cause))?;
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
         let first = history
             .events
             .first_mut()
@@ -300,25 +300,38 @@ impl Replay {
 }
 
 /// The core puts the debug form of a whole failure around its text; the text alone names event and command.
-fn readable(message: &str) -> String {
+pub(crate) fn readable(message: &str) -> String {
     let Some((_, rest)) = message.split_once("Failure { message: \"") else {
         return message.to_owned();
     };
+    unquoted(rest).unwrap_or_else(|| message.to_owned())
+}
+
+/// A string from behind the opening quote of its debug form; none if the form has no end.
+fn unquoted(form: &str) -> Option<String> {
     let mut text = String::new();
-    let mut letters = rest.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '"' => return text,
-            '\\' => match letters.next() {
-                Some('n') => text.push('\n'),
-                Some('t') => text.push('\t'),
-                Some(other) => text.push(other),
-                None => break,
-            },
+    let mut letters = form.chars();
+    loop {
+        match letters.next()? {
+            '"' => return Some(text),
+            '\\' => text.push(match letters.next()? {
+                'n' => '\n',
+                't' => '\t',
+                'r' => '\r',
+                '0' => '\0',
+                'u' => {
+                    let digits: String = letters
+                        .by_ref()
+                        .skip(1)
+                        .take_while(|letter| *letter != '}')
+                        .collect();
+                    char::from_u32(u32::from_str_radix(&digits, 16).ok()?)?
+                }
+                itself => itself,
+            }),
             other => text.push(other),
         }
     }
-    message.to_owned()
 }
 
 /// A started workflow task is followed by its end, or by nothing.
@@ -440,15 +453,33 @@ mod tests {
 
     #[test]
     fn the_text_of_a_failure_is_found_in_its_debug_form() {
-        let text = "[TMPRL1100] it says \"no\"\nand \\ more";
-        let failure = temporalio_common::protos::temporal::api::failure::v1::Failure {
-            message: text.into(),
-            ..Default::default()
-        };
-        assert_eq!(
-            readable(&format!("Workflow activation failed: {failure:?}")),
-            text
-        );
-        assert_eq!(readable("plain"), "plain");
+        let every_ascii: String = (0..128_u8).map(char::from).collect();
+        for text in [
+            "[TMPRL1100] it says \"no\"\nand \\ more",
+            "r\u{e9}sum\u{e9} \u{202e} \u{1f600} \u{301}",
+            &every_ascii,
+            "",
+        ] {
+            let failure = temporalio_common::protos::temporal::api::failure::v1::Failure {
+                message: text.into(),
+                source: "another \"text\"".into(),
+                ..Default::default()
+            };
+            assert_eq!(
+                readable(&format!("Workflow activation failed: {failure:?}")),
+                text
+            );
+        }
+    }
+
+    #[test]
+    fn other_texts_are_left_alone() {
+        for text in [
+            "plain",
+            "Failure { message: \"without an end",
+            "Failure { message: \"\\u{zz}\"",
+        ] {
+            assert_eq!(readable(text), text);
+        }
     }
 }

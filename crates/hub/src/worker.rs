@@ -16,7 +16,7 @@ use crate::in_place;
 use crate::outbox::{Outbox, activation_element, element};
 use crate::payload_limits::PayloadLimit;
 use crate::proto::{self, TaskItem, WorkerEvent, task_item, worker_event};
-use crate::replay::Replay;
+use crate::replay::{Replay, readable};
 use crate::routing::{LaneId, WorkerId};
 use crate::runtime::Runtime;
 use crate::slots::SlotDesk;
@@ -74,6 +74,8 @@ pub struct Worker {
     busy: Arc<Busy>,
     /// Only with codecs: whose payloads the messages of a run carry.
     owners: Mutex<HashMap<String, Owner>>,
+    /// By run id; histories are asked for by it when a run does not fit its own (live only).
+    workflow_ids: Mutex<HashMap<String, String>>,
     /// Of the namespace; none until it has been asked for, and none where the worker is told to send everything.
     payload_limit: PayloadLimit,
 }
@@ -180,6 +182,7 @@ impl Worker {
             stop: Notify::new(),
             busy: Arc::default(),
             owners: Mutex::default(),
+            workflow_ids: Mutex::default(),
             payload_limit: PayloadLimit::default(),
         }))
     }
@@ -576,12 +579,17 @@ impl Worker {
     }
 
     fn place(self: &Arc<Self>, activation: &WorkflowActivation) {
-        let first = activation
-            .jobs
-            .iter()
-            .any(|job| matches!(job.variant, Some(Variant::InitializeWorkflow(_))));
+        let start = activation.jobs.iter().find_map(|job| match &job.variant {
+            Some(Variant::InitializeWorkflow(start)) => Some(start),
+            _ => None,
+        });
+        if let (Some(start), None) = (start, &self.replay) {
+            self.workflow_ids()
+                .insert(activation.run_id.clone(), start.workflow_id.clone());
+        }
         let item = activation_element(self.number, &activation.run_id, activation);
-        self.hub.place(self, &activation.run_id, first, item);
+        self.hub
+            .place(self, &activation.run_id, start.is_some(), item);
     }
 
     /// W2
@@ -603,12 +611,17 @@ impl Worker {
                     self.replayed(result, replay.tells_now());
                 }
             }
-            None if is_everyday(reason) => {}
-            None => self.event(worker_event::Kind::Evicted(proto::Evicted {
-                run_id: run_id.to_owned(),
-                reason: reason.to_owned(),
-                message: message.to_owned(),
-            })),
+            None => {
+                let workflow_id = self.workflow_ids().remove(run_id).unwrap_or_default();
+                if !is_everyday(reason) {
+                    self.event(worker_event::Kind::Evicted(proto::Evicted {
+                        run_id: run_id.to_owned(),
+                        reason: reason.to_owned(),
+                        message: readable(message),
+                        workflow_id,
+                    }));
+                }
+            }
         }
         let answer = WorkflowActivationCompletion {
             run_id: run_id.to_owned(),
@@ -783,6 +796,10 @@ impl Worker {
 
     fn owners(&self) -> MutexGuard<'_, HashMap<String, Owner>> {
         self.owners.lock().expect("no panic holds this lock")
+    }
+
+    fn workflow_ids(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.workflow_ids.lock().expect("no panic holds this lock")
     }
 
     fn with_owner<T>(&self, run_id: &str, use_it: impl FnOnce(&mut Owner) -> T) -> T {

@@ -3,7 +3,8 @@
  *
  * J1  A history is read whoever wrote it: this SDK, the official one, CLI or Web UI. They differ in enum names
  *     ("EVENT_TYPE_TIMER_STARTED", "TimerStarted", numbers), in the key of the list ("events", "history"), in
- *     payload metadata (base64 or plain text), and in how they write 64-bit integers.
+ *     payload metadata (base64 or plain text), and in how they write 64-bit integers. Some leave of a payload nothing
+ *     but its value.
  */
 import type { Payload } from '@perdure/proto/temporal/api/common/v1/message';
 import type { History } from '@perdure/proto/temporal/api/history/v1/message';
@@ -83,6 +84,22 @@ function normalizePayload(payload: Record<string, unknown>, metadata: Record<str
   };
 }
 
+/** A payload of which a Web UI that decodes its downloads has kept the value alone. */
+function payloadOf(value: unknown, depth: number): unknown {
+  if (isRecord(value) && !Array.isArray(value)) {
+    const keys = Object.keys(value);
+    if (isRecord(value.metadata) || keys.every((key) => key === 'data')) return normalize(value, depth);
+  }
+  return {
+    metadata: { encoding: protoJson().base64FromBytes(encode('json/plain')) },
+    data: protoJson().base64FromBytes(encode(JSON.stringify(value))),
+  };
+}
+
+/** Where payloads stand: in lists of `Payloads`, in maps of memo, header and search attributes. */
+const PAYLOAD_LISTS = new Set(['payloads']);
+const PAYLOAD_MAPS = new Set(['fields', 'indexedFields', 'indexed_fields']);
+
 /** Proto3 JSON of what any of the known writers wrote (J1); enum names are taken care of by the messages. */
 function normalize(value: unknown, depth = 0): unknown {
   if (depth > MAX_DEPTH) throw new InvalidHistoryError('nested too deep');
@@ -91,7 +108,17 @@ function normalize(value: unknown, depth = 0): unknown {
   if (isRecord(value.metadata) && typeof value.metadata.encoding === 'string') {
     return normalizePayload(value, value.metadata);
   }
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, normalize(inner, depth + 1)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, normalizeField(key, inner, depth + 1)]),
+  );
+}
+
+function normalizeField(key: string, value: unknown, depth: number): unknown {
+  if (PAYLOAD_LISTS.has(key) && Array.isArray(value)) return value.map((item) => payloadOf(item, depth));
+  if (PAYLOAD_MAPS.has(key) && isRecord(value) && !Array.isArray(value)) {
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, payloadOf(item, depth)]));
+  }
+  return normalize(value, depth);
 }
 
 /**

@@ -3,6 +3,7 @@
  *
  * Y1  Each history ends in exactly one result; one that cannot be replayed does not end the others.
  * Y2  Histories are replayed side by side, a few for each lane: while the core prepares one, the lane has others.
+ * Y3  A caller who stops early is asked for no more histories, and the iterable that gives them is told.
  */
 import type { HistoryAndWorkflowId } from '@perdure/common';
 import type { WorkerHandle } from '@perdure/core';
@@ -22,7 +23,7 @@ import { ReplayError, WorkerFatalError } from './errors';
 import { toHistory } from './history';
 import { workerOptionsMessage } from './native-options';
 import type { IssuedCommand } from './nondeterminism';
-import { coreSentence, explainDifference } from './nondeterminism';
+import { explainDifference } from './nondeterminism';
 import { Runtime } from './runtime';
 import type { CompiledWorkerOptions, ReplayWorkerOptions } from './worker-options';
 import { compileReplayWorkerOptions, defaultLaneCount } from './worker-options';
@@ -30,6 +31,9 @@ import type { CommandListener, HostedWorker, LoadedBundle } from './workflow-hos
 
 /** Y2 More gain nothing, and each takes a thread of the core that mostly waits. */
 const HISTORIES_PER_LANE = 4;
+
+/** A state machine of the core met an event that it had no transition for, and calls that fatal. */
+const CORE_DISAGREES = /^Fatal error in workflow machines/;
 
 /** Histories to replay. */
 export type ReplayHistoriesIterable = AsyncIterable<HistoryAndWorkflowId> | Iterable<HistoryAndWorkflowId>;
@@ -66,11 +70,25 @@ export async function* runReplayHistories(
   }
 }
 
+/** What a history is replayed on. */
+export interface Replayed {
+  readonly runtime: Runtime;
+  readonly options: CompiledWorkerOptions;
+  readonly bundle: LoadedBundle;
+}
+
+/** Replays once more, slowly, to learn where each command comes from. */
+export function traceCommands(on: Replayed, given: HistoryAndWorkflowId): Promise<IssuedCommand[]> {
+  return Replayer.trace(on, given);
+}
+
 /** A history on its way through the hub. */
 interface Outstanding {
   readonly workflowId: string;
   /** Empty: the history names none, and the hub makes one up. */
   readonly runId: string;
+  /** Place in the feed: ids need not be unique. */
+  readonly number: number;
   readonly history: History;
 }
 
@@ -107,7 +125,9 @@ class Replayer {
   #hosted: HostedWorker | undefined;
   #codecs: CodecStage | undefined;
   #fatal: WorkerFatalError | undefined;
+  #fed = 0;
   #started = false;
+  #closing = false;
   #resolveDrained!: () => void;
   #wake: () => void = () => undefined;
 
@@ -183,6 +203,7 @@ class Replayer {
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     try {
       if (this.#handle === undefined) return;
       const native = loadNative();
@@ -201,17 +222,20 @@ class Replayer {
 
   async #feed(histories: ReplayHistoriesIterable): Promise<void> {
     for await (const { workflowId, history } of iterate(histories)) {
-      let entry: Outstanding = { workflowId, runId: '', history: {} };
+      if (this.#closing) return; // Y3
+      let entry: Outstanding = { workflowId, runId: '', number: -1, history: {} };
       try {
         const message = toHistory(history);
-        const started = message.events?.[0]?.workflowExecutionStartedEventAttributes;
-        entry = { workflowId, runId: started?.originalExecutionRunId ?? '', history: message };
+        const bytes = ReplayHistory.encode({
+          workflowId,
+          history: History.encode(message).finish(),
+        }).finish();
         if (this.#fatal !== undefined) throw this.#fatal;
+        const started = message.events?.[0]?.workflowExecutionStartedEventAttributes;
+        const runId = started?.originalExecutionRunId ?? '';
+        entry = { workflowId, runId, number: this.#fed++, history: message };
         this.#outstanding.push(entry);
-        await loadNative().replayFeed(
-          this.#handle!,
-          ReplayHistory.encode({ workflowId, history: History.encode(message).finish() }).finish(),
-        );
+        await loadNative().replayFeed(this.#handle!, bytes);
       } catch (error) {
         this.#end(entry, asReplayError(error)); // Y1
       }
@@ -238,48 +262,46 @@ class Replayer {
     if (pollerDrained !== undefined) this.#resolveDrained();
   }
 
-  #onResult({ workflowId = '', runId = '', failure, nondeterminism }: ReplayResultMessage): void {
-    // Histories of equal ids are replayed one after the other, so the first that fits is the one.
-    const entry = this.#outstanding.find(
-      (candidate) =>
-        candidate.workflowId === workflowId && (candidate.runId === runId || candidate.runId === ''),
-    );
+  #onResult({ number, runId = '', failure, nondeterminism }: ReplayResultMessage): void {
+    const entry = this.#outstanding.find((candidate) => number?.eq(candidate.number));
     if (entry === undefined) return;
     if (!failure) this.#end(entry, undefined, runId);
-    else if (!nondeterminism) this.#end(entry, new ReplayError(failure), runId);
-    else void this.#explained(entry, failure).then((error) => this.#end(entry, error, runId));
+    else void this.#explained(entry, failure, nondeterminism).then((error) => this.#end(entry, error, runId));
   }
 
   /** Never rejects. */
-  async #explained(entry: Outstanding, failure: string): Promise<DeterminismViolationError> {
-    const sentence = coreSentence(failure);
+  async #explained(
+    entry: Outstanding,
+    failure: string,
+    nondeterminism: boolean | undefined,
+  ): Promise<ReplayError | DeterminismViolationError> {
     let difference: string | undefined;
-    if (this.onCommand === undefined) {
+    if (this.onCommand === undefined && (nondeterminism || CORE_DISAGREES.test(failure))) {
       try {
-        difference = explainDifference(entry.history, await this.#commandsOf(entry));
+        const { runtime, options, bundle } = this;
+        const issued = await traceCommands({ runtime, options, bundle }, entry);
+        difference = explainDifference(entry.history, issued, failure);
       } catch (error) {
         this.runtime.logger.debug('The commands of a replay could not be traced', { error });
       }
     }
-    return new DeterminismViolationError(difference === undefined ? sentence : `${sentence}\n${difference}`);
+    const message = difference === undefined ? failure : `${failure}\n${difference}`;
+    return nondeterminism ? new DeterminismViolationError(message) : new ReplayError(message);
   }
 
-  /** Replays once more, slowly, to learn where each command comes from. */
-  async #commandsOf({ workflowId, history }: Outstanding): Promise<IssuedCommand[]> {
+  /** Every command that the code issues for one history. */
+  static async trace(
+    { runtime, options, bundle }: Replayed,
+    given: HistoryAndWorkflowId,
+  ): Promise<IssuedCommand[]> {
     const commands: IssuedCommand[] = [];
     const tracer = await Replayer.#opened(
-      new Replayer(
-        this.runtime,
-        { ...this.options, workflowThreadPoolSize: undefined, sinks: {} },
-        this.bundle,
-        1,
-        (_, command) => {
-          commands.push(command);
-        },
-      ),
+      new Replayer(runtime, tracingOptions(options), bundle, 1, (_, command) => {
+        commands.push(command);
+      }),
     );
     try {
-      for await (const _ of tracer.replay([{ workflowId, history }])) await tracer.#hosted?.caughtUp();
+      for await (const _ of tracer.replay([given])) await tracer.#hosted?.caughtUp();
     } finally {
       await tracer.close();
     }
@@ -292,6 +314,28 @@ class Replayer {
     this.#done.push({ workflowId: entry.workflowId, runId, ...(error && { error }) });
     this.#wake();
   }
+}
+
+/** The options of a worker, live ones included, without what only concerns a server or the user. */
+function tracingOptions(options: CompiledWorkerOptions): CompiledWorkerOptions {
+  const slots = { type: 'fixed-size', numSlots: 4 } as const;
+  return {
+    ...options,
+    activities: undefined,
+    enableNonLocalActivities: false,
+    nexusServices: [],
+    plugins: [],
+    sinks: {},
+    tuner: {
+      workflowTaskSlotSupplier: slots,
+      activityTaskSlotSupplier: slots,
+      localActivityTaskSlotSupplier: slots,
+      nexusTaskSlotSupplier: slots,
+    },
+    useVersioning: false,
+    workerDeploymentOptions: undefined,
+    workflowThreadPoolSize: undefined,
+  };
 }
 
 function asReplayError(error: unknown): ReplayError {

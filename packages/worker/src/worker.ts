@@ -17,7 +17,7 @@ import { msToNumber } from '@perdure/common/lib/time';
 import type { WorkerHandle } from '@perdure/core';
 import { loadNative } from '@perdure/core';
 import type { NexusRunner } from '@perdure/nexus/runner';
-import type { WorkerEvent } from '@perdure/proto/perdure/core/v1/exchange';
+import type { Evicted, WorkerEvent } from '@perdure/proto/perdure/core/v1/exchange';
 import { TaskBatch } from '@perdure/proto/perdure/core/v1/exchange';
 import { WorkerOptions as WorkerOptionsMessage } from '@perdure/proto/perdure/core/v1/options';
 import { makeActivityRunner } from './activities';
@@ -26,6 +26,7 @@ import { CodecStage, workerStages } from './codec-stage';
 import { NativeConnection } from './connection';
 import { defaultServer } from './core';
 import { loadConverters } from './data-converter';
+import type { DriftReporter } from './drift';
 import {
   CombinedWorkerRunError,
   GracefulShutdownPeriodExpiredError,
@@ -74,6 +75,9 @@ export interface RunUntilOptions {
   /** Wait for the promise once the worker has stopped. (=0) */
   promiseCompletionTimeout?: Duration;
 }
+
+/** Reasons of evictions that say that code and history disagree. */
+const DRIFTS = new Set(['NONDETERMINISM', 'FATAL']);
 
 /** How long a worker that is given up may take to close what it has open. */
 const ABANDON_MS = 2000;
@@ -164,6 +168,7 @@ export class Worker {
         connection.lazy ? undefined : native.workerValidate(worker.#handle),
       ]);
       worker.#hosted = hosted;
+      worker.#bundle = bundle;
       worker.#watched = watched;
       return worker;
     } catch (error) {
@@ -208,6 +213,8 @@ export class Worker {
   #codecs: CodecStage | undefined;
   #slots: SlotSuppliers | undefined;
   #hosted: HostedWorker | undefined;
+  #bundle: LoadedBundle | undefined;
+  #drift: DriftReporter | undefined;
   #watched: WatchedBundle | undefined;
   #client: Client | undefined;
   #forceTimer: NodeJS.Timeout | undefined;
@@ -418,7 +425,10 @@ export class Worker {
       options: watchWorkflows,
       logger: this.runtime.logger,
       attributes: { taskQueue, namespace },
-      replace: async (bundle) => this.#hosted?.replaceBundle(bundle),
+      replace: async (bundle) => {
+        await this.#hosted?.replaceBundle(bundle);
+        this.#bundle = bundle;
+      },
       replayOpen: (bundle, limit) => replayOpenWorkflows(this.client!, this.options, bundle, limit),
     });
   }
@@ -442,7 +452,8 @@ export class Worker {
     this.numInFlightActivities$.poke();
   }
 
-  #onEvent({ pollerDrained, fatal }: WorkerEvent): void {
+  #onEvent({ pollerDrained, fatal, evicted }: WorkerEvent): void {
+    if (evicted !== undefined) this.#onEvicted(evicted);
     if (fatal !== undefined) {
       this.#fail(
         new WorkerFatalError(fatal.message || 'the native worker failed', fatal.code || 'CORE_UNKNOWN'),
@@ -459,6 +470,23 @@ export class Worker {
     }
     if (this.#state.current === 'STOPPING') this.#state.to('DRAINING');
     if ([...this.#pollers.values()].every((state) => state !== 'POLLING')) void this.#drained();
+  }
+
+  /** Runs that do not fit their history are explained; other reasons are the core's own and in its log. */
+  #onEvicted(evicted: Evicted): void {
+    const { client, options, runtime } = this;
+    const bundle = this.#bundle;
+    if (!DRIFTS.has(evicted.reason ?? '') || bundle === undefined || client === undefined) return;
+    if (this.#drift === undefined) {
+      const { DriftReporter } = require('./drift') as typeof import('./drift');
+      this.#drift = new DriftReporter();
+    }
+    this.#drift.report(evicted, {
+      runtime,
+      options,
+      bundle,
+      fetchHistory: (workflowId, runId) => client.workflow.getHandle(workflowId, runId).fetchHistory(),
+    });
   }
 
   /** All polls have ended: wait for activities and Nexus handlers, then `run` goes on to close. */

@@ -1,6 +1,7 @@
 /**
  * Emitting commands, with what may go along with any of them: summary, details, event groups.
  */
+import { readProperty } from '@perdure/common/lib/type-helpers';
 import type { WorkflowCommand } from '@perdure/proto/temporal/sdk/core/workflow_commands/workflow_commands';
 import { currentContext } from './async-context';
 import { DeterminismViolationError } from './errors';
@@ -64,18 +65,31 @@ function requireWritable(run: Run): void {
   );
 }
 
-/** Records where user code has issued a command, as a call of the sink `__perdure_commands`. */
-export function traceCommand(run: Run, command: WorkflowCommand): void {
-  const kind =
+/**
+ * Records where user code has issued a command, as a call of the sink `__perdure_commands`.
+ * @param cause the error that led to the command, where no code calls for it
+ */
+export function traceCommand(run: Run, command: WorkflowCommand, cause?: unknown): void {
+  const field =
     Object.keys(command).find((key) => key !== 'userMetadata' && key !== 'eventGroupMarkers') ?? '';
-  const { activityType, workflowType } = (command as Record<string, any>)[kind] ?? {};
+  const body = (command as Record<string, any>)[field] ?? {};
+  const stack = readProperty(cause, 'stack');
+  const answer = ['accepted', 'rejected', 'completed'].find((key) => body[key] !== undefined);
+  const issued = {
+    kind: field === 'updateResponse' && answer !== undefined ? `${answer}Update` : field,
+    type: String(body.activityType ?? body.workflowType ?? body.patchId ?? body.signalName ?? ''),
+    id: String(body.activityId ?? body.workflowId ?? body.protocolInstanceId ?? ''),
+    seq: Number(body.seq ?? body.childWorkflowSeq ?? 0),
+    task: run.history.historyLength,
+    stack: typeof stack === 'string' ? stack : (new Error().stack ?? ''),
+  };
   run.sinkCalls ??= [];
   run.sinkCalls.push({
     worker: run.worker.registration.worker,
     runId: run.runId,
     sink: '__perdure_commands',
     fn: 'issued',
-    args: [kind, String(activityType ?? workflowType ?? ''), new Error().stack ?? ''],
+    args: [issued],
     info: '{}',
   });
 }

@@ -63,12 +63,10 @@ export function endWithError(run: Run, error: unknown): void {
   if (run.cancelRequested && isCancellation(error)) {
     end(run, { cancelWorkflowExecution: {} }); // Z2
   } else if (isContinueAsNew(error)) {
-    end(run, {
-      continueAsNewWorkflowExecution: error.command,
-      ...(error.eventGroupMarkers !== undefined && { eventGroupMarkers: error.eventGroupMarkers }),
-    });
+    const groups = error.eventGroupMarkers !== undefined && { eventGroupMarkers: error.eventGroupMarkers };
+    end(run, { continueAsNewWorkflowExecution: error.command, ...groups }, error);
   } else if (failsWorkflow(run, error)) {
-    end(run, { failWorkflowExecution: { failure: safeErrorToFailure(run, error) } });
+    end(run, { failWorkflowExecution: { failure: safeErrorToFailure(run, error) } }, error);
   } else {
     run.failTask(error);
   }
@@ -83,11 +81,12 @@ export function isContinueAsNew(error: unknown): error is ContinueAsNew {
   }
 }
 
-function end(run: Run, command: WorkflowCommand): void {
+/** @param cause the error that ends the run: it knows where that was */
+function end(run: Run, command: WorkflowCommand, cause?: unknown): void {
   if (run.completed) return; // Z1
   run.completed = true;
   run.commands.push(command);
-  if (run.worker.registration.traceCommands) traceCommand(run, command);
+  if (run.worker.registration.traceCommands) traceCommand(run, command, cause);
   if (command.failWorkflowExecution === undefined) warnOfUnfinishedHandlers(run);
 }
 
