@@ -5,7 +5,7 @@ import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '
 import type { Logger, LogLevel, LogMetadata } from '@perdure/common';
 import { EventType } from '@perdure/proto/temporal/api/enums/v1/event_type';
 import type { HistoryEvent } from '@perdure/proto/temporal/api/history/v1/message';
-import { NativeConnection, Runtime, Worker, type WorkerOptions } from '@perdure/worker';
+import { NativeConnection, Runtime, type RuntimeOptions, Worker, type WorkerOptions } from '@perdure/worker';
 
 /** Sources of the workflows under test: what is bundled is TypeScript, so that errors name its lines. */
 export const workflowsDir = join(__dirname, '..', '..', 'src', 'workflows');
@@ -74,15 +74,16 @@ export function serverAddress(): string {
 /**
  * Call at the top of a test file; the members can be used inside of tests.
  * @param makeLogger default: one that keeps lines in `log`
+ * @param runtime more options of the runtime
  */
-export function harness(makeLogger?: () => Logger): Harness {
+export function harness(makeLogger?: () => Logger, runtime: RuntimeOptions = {}): Harness {
   const address = serverAddress();
   const log = new LineKeeper();
   let connection: NativeConnection;
   let client: Client;
 
   beforeAll(async () => {
-    Runtime.install({ logger: makeLogger?.() ?? log });
+    Runtime.install({ ...runtime, logger: makeLogger?.() ?? log });
     connection = await NativeConnection.connect({ address });
     client = new Client({ connection: await Connection.connect({ address }) });
   });
