@@ -13,7 +13,8 @@ let server: DevServer;
 beforeAll(async () => {
   server = await startDevServer();
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  for (const name of ['hello', 'counter']) await exec(process.execPath, [tsc, '-p', example(name)]);
+  for (const name of ['hello', 'counter', 'activities-only', 'sessions'])
+    await exec(process.execPath, [tsc, '-p', example(name)]);
 }, 120_000);
 
 afterAll(() => server?.stop());
@@ -24,8 +25,8 @@ interface ExampleWorker {
   readonly ended: Promise<number | null>;
 }
 
-function startWorker(name: string): ExampleWorker {
-  const child = spawn(process.execPath, [join(example(name), 'lib', 'worker.js')], {
+function startWorker(name: string, file = 'worker.js'): ExampleWorker {
+  const child = spawn(process.execPath, [join(example(name), 'lib', file)], {
     env: { ...process.env, TEMPORAL_ADDRESS: server.address },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -50,8 +51,12 @@ async function runClient(name: string, args: string[] = []): Promise<string> {
   return stdout;
 }
 
-async function withWorker(name: string, body: (worker: ExampleWorker) => Promise<void>): Promise<void> {
-  const worker = startWorker(name);
+async function withWorker(
+  name: string,
+  body: (worker: ExampleWorker) => Promise<void>,
+  file?: string,
+): Promise<void> {
+  const worker = startWorker(name, file);
   try {
     await body(worker);
   } catch (error) {
@@ -85,4 +90,56 @@ describe('examples', () => {
       expect(output).toContain('result: 12');
     });
   }, 90_000);
+
+  describe.each(['worker.js', 'worker-native.js'])('activities-only, with %s', (file) => {
+    it('counts, stops when asked to, and goes on in another worker after SIGTERM', async () => {
+      let unfinished: Promise<string> | undefined;
+      await withWorker(
+        'activities-only',
+        async (worker) => {
+          expect(await runClient('activities-only', ['3'])).toContain('result: counted to 3 in attempt 1');
+          expect(await runClient('activities-only', ['600', 'cancel'])).toContain('cancelled');
+          const before = worker.log().length;
+          unfinished = runClient('activities-only', ['45']);
+          await until(() => worker.log().slice(before).includes('counting'));
+          worker.process.kill('SIGTERM'); // 2 s of grace are not enough for it
+          expect(await worker.ended).toBe(0);
+        },
+        file,
+      );
+      await withWorker(
+        'activities-only',
+        async (worker) => {
+          expect(await unfinished).toContain('result: counted to 45 in attempt 2');
+          worker.process.kill('SIGTERM');
+          expect(await worker.ended).toBe(0);
+        },
+        file,
+      );
+    }, 90_000);
+  });
+
+  it('sessions does all its work on one host, and again on another when that is killed', async () => {
+    const hosts = [startWorker('sessions'), startWorker('sessions')];
+    try {
+      await until(() => hosts.every((host) => host.log().includes('RUNNING')));
+      expect(await runClient('sessions')).toMatch(/result: 3 lines, all on host/);
+      const slow = runClient('sessions', ['slow']);
+      const said = hosts.map((host) => host.log().length);
+      const busy = () => hosts.find((host, i) => host.log().slice(said[i]).includes('downloading'));
+      await until(() => busy() !== undefined);
+      busy()!.process.kill('SIGKILL');
+      expect(await slow).toMatch(/result: 3 lines, all on host/);
+    } finally {
+      for (const host of hosts) host.process.kill('SIGKILL');
+      await Promise.all(hosts.map((host) => host.ended));
+    }
+  }, 90_000);
 });
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const endMs = Date.now() + 30_000; !condition(); ) {
+    if (Date.now() > endMs) throw new Error('gave up waiting');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

@@ -187,6 +187,11 @@ export class Session {
   #state: SessionState = 'OPEN';
   #failure: SessionFailedError | undefined;
   readonly #calls = new Set<(error: SessionFailedError) => void>();
+  #rejectFailed!: (error: SessionFailedError) => void;
+  /** Rejects with the SessionFailedError if the session fails; never resolves, and need not be handled. */
+  readonly failed = new Promise<never>((_, reject) => {
+    this.#rejectFailed = reject;
+  });
 
   /** @internal use {@link createSession} */
   constructor(
@@ -194,6 +199,7 @@ export class Session {
     private readonly place: SessionPlace,
     private readonly hold: Hold,
   ) {
+    this.failed.catch(() => undefined);
     hold.onEnd = () => this.#onHoldEnded(hold.ended?.error);
     if (hold.ended !== undefined) hold.onEnd();
   }
@@ -283,6 +289,7 @@ export class Session {
     const { reason, text } = whyEnded(error);
     const message = `session ${this.sessionId} on ${this.place.hostname} has failed: ${text}`;
     this.#failure = new SessionFailedError(this.sessionId, message, reason, causeOf(error));
+    this.#rejectFailed(this.#failure);
     for (const giveUp of [...this.#calls]) giveUp(this.#failure); // S3
   }
 }

@@ -55,7 +55,7 @@ export async function keepsSession(options: Partial<SessionOptions> = {}): Promi
     return await withSession({ ...defaults, ...options }, async (session) => {
       state = `open on ${session.info.resourceId}`;
       const { where } = session.proxyActivities<SessionActivities>(times);
-      await condition(() => told);
+      await Promise.race([condition(() => told), session.failed]);
       return await where();
     });
   } catch (error) {

@@ -1,0 +1,17 @@
+import { NativeActivityWorker } from '@perdure/activity-worker/native';
+import * as activities from './activities.js';
+
+async function main(): Promise<void> {
+  const worker = await NativeActivityWorker.create({
+    address: process.env.TEMPORAL_ADDRESS ?? 'localhost:7233',
+    taskQueue: 'activities-only',
+    activities,
+    shutdownGraceTime: '2s',
+  });
+  await worker.run(); // until SIGINT or SIGTERM
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exitCode = 1;
+});
