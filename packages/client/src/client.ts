@@ -11,6 +11,7 @@ import type { WorkflowClientInterceptor, WorkflowClientInterceptors } from './in
 import { NexusClient } from './nexus-client';
 import type { NexusClientInterceptor } from './nexus-client-interceptors';
 import { ScheduleClient, type ScheduleClientInterceptor } from './schedule-client';
+import { TaskQueueClient } from './task-queue-client';
 import type { QueryRejectCondition } from './types';
 import { WorkflowClient } from './workflow-client';
 
@@ -70,6 +71,11 @@ export class Client extends BaseClient {
   /** Schedules. */
   readonly schedule: ScheduleClient;
   /**
+   * Build ids of task queues.
+   * @deprecated use worker deployments
+   */
+  readonly taskQueue: TaskQueueClient;
+  /**
    * Nexus operations without a workflow.
    * @experimental
    */
@@ -94,6 +100,7 @@ export class Client extends BaseClient {
     });
     this.activity = new ActivityClient({ ...shared, interceptors: interceptors.activity });
     this.schedule = new ScheduleClient({ ...shared, interceptors: interceptors.schedule });
+    this.taskQueue = new TaskQueueClient(shared);
     this.nexus = new NexusClient({ ...shared, interceptors: interceptors.nexus });
   }
 }

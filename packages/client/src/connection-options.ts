@@ -62,7 +62,11 @@ export interface ConnectionOptions {
   credentials?: ChannelCredentials;
   /** Call credentials of grpc-js; TLS only. */
   callCredentials?: CallCredentials[];
-  /** Channel options of grpc-js; they win over the defaults of this SDK. */
+  /**
+   * Channel options of grpc-js; they win over the defaults of this SDK. Through an HTTP proxy: give the proxy as
+   * `address`, `'grpc.http_connect_target': 'dns:server:7233'`, and `'grpc.http_connect_creds': 'user:password'` if it
+   * asks for them.
+   */
   channelArgs?: ChannelOptions;
   /**
    * Interceptors of grpc-js, outermost first. They replace the default, which repeats failed calls; add

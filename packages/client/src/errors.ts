@@ -22,6 +22,24 @@ export class ServiceError extends PerdureError {
 }
 brandError(ServiceError, 'ServiceError');
 
+/** The server refuses the caller: no credentials, wrong ones, or not enough rights. `cause` is the gRPC error. */
+export class ServicePermissionError extends ServiceError {
+  override readonly code = 'CLIENT_PERMISSION_DENIED';
+}
+brandError(ServicePermissionError, 'ServicePermissionError');
+
+/** The deadline of a call has passed; what it asked for may have happened all the same. `cause` is the gRPC error. */
+export class ServiceDeadlineError extends ServiceError {
+  override readonly code = 'CLIENT_DEADLINE_EXCEEDED';
+}
+brandError(ServiceDeadlineError, 'ServiceDeadlineError');
+
+/** A call was cancelled by an abort signal; what it asked for may have happened all the same. `cause` is the gRPC error. */
+export class ServiceCancelledError extends ServiceError {
+  override readonly code = 'CLIENT_CALL_CANCELLED';
+}
+brandError(ServiceCancelledError, 'ServiceCancelledError');
+
 /** Which part of the way to the server is at fault. */
 export type ConnectionFault = 'name' | 'port' | 'tls' | 'credentials' | 'server' | 'timeout';
 

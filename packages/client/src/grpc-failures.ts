@@ -8,7 +8,13 @@ import type { ServiceError as GrpcServiceError } from '@grpc/grpc-js';
 import { NamespaceNotFoundError, WorkflowNotFoundError } from '@perdure/common';
 import type { Any } from '@perdure/proto/google/protobuf/any';
 import type * as ErrorDetails from '@perdure/proto/temporal/api/errordetails/v1/message';
-import { isGrpcServiceError, ServiceError } from './errors';
+import {
+  isGrpcServiceError,
+  ServiceCancelledError,
+  ServiceDeadlineError,
+  ServiceError,
+  ServicePermissionError,
+} from './errors';
 import { grpcStatus } from './grpc';
 
 /** The messages attached to a gRPC error. */
@@ -29,7 +35,8 @@ type DetailName =
   | 'QueryFailedFailure'
   | 'MultiOperationExecutionFailure'
   | 'ActivityExecutionAlreadyStartedFailure'
-  | 'NexusOperationExecutionAlreadyStartedFailure';
+  | 'NexusOperationExecutionAlreadyStartedFailure'
+  | 'PermissionDeniedFailure';
 type Detail<N extends DetailName> = (typeof ErrorDetails)[N] extends { decode(bytes: Uint8Array): infer T }
   ? T
   : never;
@@ -53,15 +60,44 @@ export interface FailedCall {
   readonly runId?: string | undefined;
 }
 
+/** Adds what the server said to an error whose constructor takes no cause (C2 of errors.ts). */
+export function withCause<E extends Error>(error: E, cause: unknown): E {
+  Object.defineProperty(error, 'cause', {
+    value: cause,
+    configurable: true,
+    writable: true,
+    enumerable: false,
+  });
+  return error;
+}
+
 /** Throws the typed error that fits a failed call. */
 export function rethrowGrpcError(error: unknown, { doing, namespace, workflowId, runId }: FailedCall): never {
   if (!isGrpcServiceError(error)) throw error; // M1
   if (error.code === grpcStatus.NOT_FOUND) {
     const missing = errorDetail(error, 'NamespaceNotFoundFailure');
-    if (missing !== undefined) throw new NamespaceNotFoundError(missing.namespace || namespace);
+    if (missing !== undefined)
+      throw withCause(new NamespaceNotFoundError(missing.namespace || namespace), error);
     if (workflowId !== undefined) {
-      throw new WorkflowNotFoundError(error.details || 'Workflow execution not found', workflowId, runId);
+      const what = error.details || 'Workflow execution not found';
+      throw withCause(new WorkflowNotFoundError(what, workflowId, runId), error);
     }
   }
-  throw new ServiceError(`Failed to ${doing}: ${error.details || error.message}`, { cause: error });
+  const message = `Failed to ${doing}: ${error.details || error.message}`;
+  switch (error.code) {
+    case grpcStatus.PERMISSION_DENIED:
+    case grpcStatus.UNAUTHENTICATED: {
+      const reason = errorDetail(error, 'PermissionDeniedFailure')?.reason;
+      throw new ServicePermissionError(reason ? `${message} (${reason})` : message, {
+        cause: error,
+        hint: 'check the API key or client certificate, and what it may do in this namespace',
+      });
+    }
+    case grpcStatus.DEADLINE_EXCEEDED:
+      throw new ServiceDeadlineError(message, { cause: error });
+    case grpcStatus.CANCELLED:
+      throw new ServiceCancelledError(message, { cause: error });
+    default:
+      throw new ServiceError(message, { cause: error });
+  }
 }

@@ -125,6 +125,16 @@ export {
   type LoadedAsyncCompletionClientOptions,
 } from './async-completion-client';
 export type { BaseClient, BaseClientOptions } from './base-client';
+export type {
+  AddNewCompatibleVersion,
+  AddNewIdInNewDefaultSet,
+  BuildIdOperation,
+  BuildIdVersionSet,
+  MergeSets,
+  PromoteBuildIdWithinSet,
+  PromoteSetByBuildId,
+  WorkerBuildIdVersionSets,
+} from './build-id-types';
 export {
   Client,
   type ClientInterceptors,
@@ -161,7 +171,10 @@ export {
   isServerErrorResponse,
   QueryNotRegisteredError,
   QueryRejectedError,
+  ServiceCancelledError,
+  ServiceDeadlineError,
   ServiceError,
+  ServicePermissionError,
   WorkflowContinuedAsNewError,
   WorkflowFailedError,
   WorkflowUpdateFailedError,
@@ -236,6 +249,7 @@ export {
   type NexusOperationExecutionCountGroup,
   type NexusOperationExecutionDescription,
   NexusOperationExecutionStatus,
+  type NexusOperationGroupValue,
   NexusOperationIdConflictPolicy,
   NexusOperationIdReusePolicy,
   PendingNexusOperationState,
@@ -293,6 +307,23 @@ export {
 } from './schedule-types';
 export { ServerFeatureUnavailableError } from './server-features';
 export { HealthService, OperatorService, TestService, WorkflowService } from './services';
+export {
+  type BaseReachabilityOptions,
+  BuildIdNotFoundError,
+  type BuildIdReachability,
+  decodeTaskReachability,
+  encodeTaskReachability,
+  type LoadedTaskQueueClientOptions,
+  type ReachabilityOptions,
+  type ReachabilityResponse,
+  ReachabilityType,
+  type ReachabilityTypeResponse,
+  reachabilityResponseFromProto,
+  TaskQueueClient,
+  type TaskQueueClientOptions,
+  UnversionedBuildId,
+  type UnversionedBuildIdType,
+} from './task-queue-client';
 export {
   type CountWorkflowExecution,
   type DescribeWorkflowExecutionResponse,

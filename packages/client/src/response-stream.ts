@@ -74,7 +74,6 @@ export class ResponseStream<T> implements Promise<T>, AsyncIterable<T> {
     return this.#first;
   }
 
-  // biome-ignore lint/suspicious/noThenProperty: the official client's type is a promise of the first answer
   then<A = T, B = never>(
     onAnswer?: ((value: T) => A | PromiseLike<A>) | null,
     onError?: ((reason: any) => B | PromiseLike<B>) | null,

@@ -53,7 +53,7 @@ import {
 } from './base-client';
 import { isGrpcServiceError } from './errors';
 import { grpcStatus } from './grpc';
-import { errorDetail, rethrowGrpcError } from './grpc-failures';
+import { errorDetail, rethrowGrpcError, withCause } from './grpc-failures';
 import { decodeScheduleSpec, encodeScheduleSpec } from './schedule-spec';
 import {
   type Backfill,
@@ -254,7 +254,10 @@ export class ScheduleClient extends BaseClient {
       return { conflictToken: conflictToken ?? new Uint8Array() };
     } catch (error) {
       if (isGrpcServiceError(error) && error.code === grpcStatus.ALREADY_EXISTS) {
-        throw new ScheduleAlreadyRunning('Schedule already exists and is running', scheduleId);
+        throw withCause(
+          new ScheduleAlreadyRunning('Schedule already exists and is running', scheduleId),
+          error,
+        );
       }
       return rethrowGrpcError(error, { doing: 'create schedule', namespace: this.base.namespace });
     }
@@ -483,7 +486,8 @@ export class ScheduleClient extends BaseClient {
         isGrpcServiceError(error) &&
         error.code === grpcStatus.NOT_FOUND &&
         errorDetail(error, 'NamespaceNotFoundFailure') === undefined;
-      if (unknown) throw new ScheduleNotFoundError(error.details || 'schedule not found', scheduleId);
+      if (unknown)
+        throw withCause(new ScheduleNotFoundError(error.details || 'schedule not found', scheduleId), error);
       return rethrowGrpcError(error, { doing, namespace: this.base.namespace });
     }
   }

@@ -29,7 +29,7 @@ import {
   WorkflowUpdateRPCTimeoutOrCancelledError,
 } from './errors';
 import { type GrpcStatus, grpcStatus } from './grpc';
-import { errorDetail, rethrowGrpcError } from './grpc-failures';
+import { errorDetail, rethrowGrpcError, withCause } from './grpc-failures';
 import type {
   WorkflowCancelInput,
   WorkflowDescribeInput,
@@ -117,12 +117,9 @@ async function startRequest(
   };
 }
 
-function alreadyStarted(workflowId: string, workflowType: string) {
-  return new WorkflowExecutionAlreadyStartedError(
-    'Workflow execution already started',
-    workflowId,
-    workflowType,
-  );
+function alreadyStarted(workflowId: string, workflowType: string, cause: unknown) {
+  const what = 'Workflow execution already started';
+  return withCause(new WorkflowExecutionAlreadyStartedError(what, workflowId, workflowType), cause);
 }
 
 export async function startWorkflow(site: CallSite, input: WorkflowStartInput): Promise<WorkflowStartOutput> {
@@ -133,7 +130,7 @@ export async function startWorkflow(site: CallSite, input: WorkflowStartInput): 
     return { runId: response.runId ?? '', eagerlyStarted: response.eagerWorkflowTask !== undefined };
   } catch (error) {
     if (isGrpcServiceError(error) && error.code === grpcStatus.ALREADY_EXISTS) {
-      throw alreadyStarted(workflowId, input.workflowType);
+      throw alreadyStarted(workflowId, input.workflowType, error);
     }
     rethrowGrpcError(error, { doing: 'start workflow', namespace: site.namespace, workflowId });
   }
@@ -155,7 +152,7 @@ export async function signalWithStart(site: CallSite, input: WorkflowSignalWithS
     return (await site.workflowService.signalWithStartWorkflowExecution(request)).runId ?? '';
   } catch (error) {
     if (isGrpcServiceError(error) && error.code === grpcStatus.ALREADY_EXISTS) {
-      throw alreadyStarted(workflowId, workflowType);
+      throw alreadyStarted(workflowId, workflowType, error);
     }
     rethrowGrpcError(error, { doing: 'signal with start', namespace: site.namespace, workflowId });
   }
@@ -413,7 +410,7 @@ function rethrowMultiOperationError(
       error.code = culprit.code as GrpcStatus;
       error.details = culprit.message || error.details;
     }
-    if (error.code === grpcStatus.ALREADY_EXISTS) throw alreadyStarted(workflowId, workflowType);
+    if (error.code === grpcStatus.ALREADY_EXISTS) throw alreadyStarted(workflowId, workflowType, error);
   }
   rethrowUpdateError(error, site, workflowId);
 }

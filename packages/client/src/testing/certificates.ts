@@ -73,6 +73,15 @@ export class CertificateAuthority {
     return { crt: readFileSync(join(this.dir, `${id}.crt`)), key: readFileSync(join(this.dir, `${id}.key`)) };
   }
 
+  /** A pair in one PKCS #12 file. */
+  toPfx({ crt, key }: Pair, passphrase: string): Buffer {
+    writeFileSync(join(this.dir, 'pair.crt'), crt);
+    writeFileSync(join(this.dir, 'pair.key'), key);
+    const files = ['-in', 'pair.crt', '-inkey', 'pair.key', '-out', 'pair.pfx'];
+    this.openssl('pkcs12', '-export', ...files, '-passout', `pass:${passphrase}`);
+    return readFileSync(join(this.dir, 'pair.pfx'));
+  }
+
   remove(): void {
     rmSync(this.dir, { recursive: true, force: true });
   }

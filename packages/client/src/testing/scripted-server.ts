@@ -8,8 +8,10 @@ import {
   Server,
   ServerCredentials,
   type ServerUnaryCall,
+  type ServerWritableStream,
   status,
 } from '@grpc/grpc-js';
+import { HealthDefinition } from '@perdure/proto/grpc/health/v1/health';
 import { WorkflowServiceDefinition } from '@perdure/proto/temporal/api/workflowservice/v1/service';
 
 export type Answer =
@@ -54,6 +56,61 @@ export class ScriptedServer {
         this.answer(key, call, respond);
     }
     this.server.addService(methods, handlers);
+    this.addHealth();
+  }
+
+  /** Health: SERVING for everybody who asks; who watches hears of each change of `health`. */
+  readonly watchers = new Set<ServerWritableStream<any, any>>();
+  private health = 1; // SERVING
+
+  setHealth(status: number): void {
+    this.health = status;
+    for (const watcher of this.watchers) watcher.write({ status });
+  }
+
+  private addHealth(): void {
+    const { fullName, methods } = HealthDefinition;
+    const definition = Object.fromEntries(
+      Object.entries(methods).map(([key, { name, requestType, responseType, responseStream }]) => [
+        key,
+        {
+          path: `/${fullName}/${name}`,
+          requestStream: false,
+          responseStream,
+          requestDeserialize: (bytes: Buffer) => requestType.decode(bytes),
+          requestSerialize: (message: any) => Buffer.from(requestType.encode(message).finish()),
+          responseSerialize: (message: any) => Buffer.from(responseType.encode(message).finish()),
+          responseDeserialize: (bytes: Buffer) => responseType.decode(bytes),
+        },
+      ]),
+    );
+    this.server.addService(definition, {
+      check: (call: ServerUnaryCall<any, any>, respond: (error: any, message?: any) => void) => {
+        this.note('check', call);
+        respond(null, { status: this.health });
+      },
+      watch: (call: ServerWritableStream<any, any>) => {
+        const asked = this.note('watch', call);
+        this.watchers.add(call);
+        call.on('cancelled', () => {
+          asked.cancelled = true;
+          this.watchers.delete(call);
+        });
+        call.write({ status: this.health });
+      },
+    });
+  }
+
+  private note(method: string, call: { request: any; metadata: Metadata }): Asked {
+    const asked: Asked = {
+      method,
+      request: call.request,
+      headers: call.metadata,
+      atMs: Date.now(),
+      cancelled: false,
+    };
+    this.asked.push(asked);
+    return asked;
   }
 
   async listen(port = 0): Promise<string> {
@@ -74,14 +131,7 @@ export class ScriptedServer {
     call: ServerUnaryCall<any, any>,
     respond: (error: any, message?: any) => void,
   ) {
-    const asked: Asked = {
-      method,
-      request: call.request,
-      headers: call.metadata,
-      atMs: Date.now(),
-      cancelled: false,
-    };
-    this.asked.push(asked);
+    const asked = this.note(method, call);
     call.on('cancelled', () => {
       asked.cancelled = true;
     });
