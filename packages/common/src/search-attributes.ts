@@ -123,6 +123,9 @@ function copyOf<V>(value: V): V {
   return value;
 }
 
+/** Date and time as `Date.toJSON` and the server write them. */
+const ISO_TIME = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?$/;
+
 /** An immutable collection of typed search attributes. */
 export class TypedSearchAttributes {
   readonly #pairs = new Map<string, SearchAttributePair>();
@@ -182,7 +185,7 @@ export class TypedSearchAttributes {
 
   /**
    * The key of an untyped value, undefined for an empty list. Lists of several strings are KEYWORD_LIST, one string
-   * is TEXT.
+   * is TEXT, or DATETIME if it is one of ISO 8601.
    */
   static getKeyFromUntyped(
     key: string,
@@ -195,7 +198,10 @@ export class TypedSearchAttributes {
     }
     switch (typeof first) {
       case 'string':
-        return { name: key, type: SearchAttributeType.TEXT };
+        return {
+          name: key,
+          type: ISO_TIME.test(first) ? SearchAttributeType.DATETIME : SearchAttributeType.TEXT,
+        };
       case 'number':
         return {
           name: key,

@@ -115,6 +115,52 @@ describe('search attributes', () => {
     expect(seen).toEqual(['red', 3, 'red', undefined, { Colour: ['red'] }]);
   });
 
+  it('upserted as a record keep the type that they had, or get the one they look like', async () => {
+    const keyword = defineSearchAttributeKey('Colour', 'KEYWORD');
+    let seen: unknown;
+    await completed(() => {
+      upsertSearchAttributes([{ key: keyword, value: 'red' }]);
+      const time = new Date(86_400_000);
+      upsertSearchAttributes({
+        Colour: ['blue'],
+        Text: ['t'],
+        List: ['a', 'b'],
+        Int: [1],
+        Double: [1.5],
+        Bool: [true],
+        Date: [time],
+        Iso: [time.toJSON()],
+      });
+      const { typedSearchAttributes, searchAttributes } = workflowInfo();
+      upsertSearchAttributes({ Colour: [], Text: undefined, Int: [1, 2] });
+      const later = workflowInfo();
+      seen = [
+        Object.fromEntries(
+          typedSearchAttributes.getAll().map(({ key, value }) => [key.name, [key.type, value]]),
+        ),
+        searchAttributes.List,
+        Object.keys(later.searchAttributes),
+        later.searchAttributes.Int,
+      ];
+    });
+    const time = new Date(86_400_000);
+    expect(seen).toEqual([
+      {
+        Colour: ['KEYWORD', 'blue'],
+        Text: ['TEXT', 't'],
+        List: ['KEYWORD_LIST', ['a', 'b']],
+        Int: ['INT', 1],
+        Double: ['DOUBLE', 1.5],
+        Bool: ['BOOL', true],
+        Date: ['DATETIME', time],
+        Iso: ['DATETIME', time],
+      },
+      ['a', 'b'],
+      ['Text', 'List', 'Int', 'Double', 'Bool', 'Date', 'Iso'],
+      [1],
+    ]);
+  });
+
   it('upserted as a record are sent as arrays', async () => {
     const s = scenario(async () => upsertSearchAttributes({ Colour: ['red'] }));
     expect((await s.commands([job.start()]))[0]).toEqual({

@@ -10,10 +10,14 @@ import {
   type SearchAttributes,
   type SearchAttributeUpdatePair,
   type SerializationContext,
-  type TypedSearchAttributes,
+  TypedSearchAttributes,
   ValueError,
 } from '@perdure/common';
-import { encodeUnifiedSearchAttributes } from '@perdure/common/lib/converter/payload-search-attributes';
+import {
+  decodeTypedSearchAttributes,
+  encodeUnifiedSearchAttributes,
+} from '@perdure/common/lib/converter/payload-search-attributes';
+import { encode as utf8Encode } from '@perdure/common/lib/encoding';
 import type { SearchAttributes as ProtoSearchAttributes } from '@perdure/proto/temporal/api/common/v1/message';
 import { emit } from './commands';
 import { changeInfo, currentMemo, currentSearchAttributes } from './info';
@@ -33,8 +37,37 @@ export function upsertSearchAttributes(
     : encodeUnifiedSearchAttributes(searchAttributes);
   emit(run, { upsertWorkflowSearchAttributes: { searchAttributes: { indexedFields } } });
   const before = currentSearchAttributes(run);
-  run.init.searchAttributes = { indexedFields: { ...before, ...indexedFields } };
+  const known = Array.isArray(searchAttributes)
+    ? indexedFields
+    : withTypes(searchAttributes, indexedFields, decodeTypedSearchAttributes(before));
+  run.init.searchAttributes = { indexedFields: { ...before, ...known } };
   changeInfo(run); // S2
+}
+
+/**
+ * What the run remembers of untyped attributes: with the type that each has, or else looks to have. An attribute that
+ * looks like none is left as it was.
+ */
+function withTypes(
+  given: SearchAttributes,
+  payloads: Record<string, Payload>,
+  before: TypedSearchAttributes,
+): Record<string, Payload> {
+  const all: Record<string, Payload> = {};
+  for (const [name, payload] of Object.entries(payloads)) {
+    const value = given[name];
+    if (value?.length === 0) {
+      all[name] = payload;
+      continue;
+    }
+    const looksLike = TypedSearchAttributes.getKeyFromUntyped(name, value);
+    if (looksLike === undefined) continue;
+    const had = before.getAll().find(({ key }) => key.name === name)?.key.type;
+    const type = (looksLike.type === 'TEXT' && had) || looksLike.type;
+    const metadata = { ...payload.metadata, type: utf8Encode(TypedSearchAttributes.toMetadataType(type)) };
+    all[name] = { ...payload, metadata };
+  }
+  return all;
 }
 
 /** Merges into the memo, key by key; null removes a key. */
