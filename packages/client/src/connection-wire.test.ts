@@ -131,7 +131,7 @@ describe('interceptors of gRPC', () => {
       (options, next) => {
         seen.push(`${name} ${options.method_definition.path.split('/').at(-1)}`);
         return new InterceptingCall(next(options), {
-          start(metadata, listener, start) {
+          start(metadata, _listener, start) {
             metadata.set(`seen-by-${name}`, 'yes');
             start(metadata, {
               onReceiveStatus: (received, pass) => {

@@ -17,6 +17,7 @@ import { normalizeAddress, resolveConnectionOptions } from './connection-options
 import { CLIENT_VERSION } from './pkg';
 import { CertificateAuthority } from './testing/certificates';
 import { type Answer, ScriptedServer } from './testing/scripted-server';
+import { TcpProxy } from './testing/tcp-proxy';
 
 const fastRetries = () =>
   makeGrpcRetryInterceptor(defaultGrpcRetryOptions({ initialIntervalMs: () => 20, maxIntervalMs: () => 60 }));
@@ -449,40 +450,94 @@ describe('TLS', () => {
     ).toBeInstanceOf(GrpcMetadata);
   });
 
-  it('sends an API key over TLS', async () => {
-    const tls = { serverRootCACertificate };
-    const headers = await tryTls(authority.issue('127.0.0.1'), tls, { apiKey: 'secret' });
-    expect((headers as GrpcMetadata).get('authorization')).toEqual(['Bearer secret']);
+  it('sends API keys over TLS, and the new one on the same connection after it was exchanged', async () => {
+    const pair = authority.issue('127.0.0.1');
+    const server = new ScriptedServer(
+      ServerCredentials.createSsl(null, [{ private_key: pair.key, cert_chain: pair.crt }]),
+    );
+    server.script = { describeNamespace: [NAMED] };
+    await server.listen();
+    const proxy = await TcpProxy.listen(server.port);
+    let current = 'by-function-1';
+    const connection = await Connection.connect({
+      address: proxy.address,
+      apiKey: 'static-1',
+      tls: { serverRootCACertificate },
+    });
+    try {
+      connection.setApiKey('static-2');
+      await describeNs(connection);
+      connection.setApiKey(() => current);
+      await describeNs(connection);
+      current = 'by-function-2';
+      await describeNs(connection);
+      expect(server.asked.map(({ headers }) => headers.get('authorization')[0])).toEqual([
+        'Bearer static-1',
+        'Bearer static-2',
+        'Bearer by-function-1',
+        'Bearer by-function-2',
+      ]);
+      expect(proxy.accepted).toBe(1);
+    } finally {
+      await connection.close();
+      await proxy.close();
+      server.close();
+    }
   });
 
-  it('refuses a wrong host, an expired certificate and an unknown authority', async () => {
-    for (const [pair, ca] of [
-      [authority.issue('temporal.example'), authority],
-      [authority.issue('127.0.0.1', { days: 0 }), authority],
-      [authority.issue('127.0.0.1'), stranger],
-    ] as const) {
-      expect(await failTls(pair, { serverRootCACertificate: ca.certificate })).toMatchObject({
-        fault: 'tls',
-      });
-    }
+  it.each([
+    ['a wrong host', () => authority.issue('temporal.example'), () => authority, /altname|does not match/i],
+    ['an expired certificate', () => authority.issue('127.0.0.1', { days: 0 }), () => authority, /expired/i],
+    [
+      'an unknown authority',
+      () => authority.issue('127.0.0.1'),
+      () => stranger,
+      /issuer|unable to|self.signed/i,
+    ],
+  ])('refuses %s, and says so', async (_what, pair, ca, says) => {
+    const failure = await failTls(pair(), { serverRootCACertificate: ca().certificate });
+    expect(failure).toMatchObject({ fault: 'tls', message: expect.stringMatching(says) });
+  });
+
+  it('refuses authorities that Node.js does not trust where no other is given', async () => {
     expect(await failTls(authority.issue('127.0.0.1'), true)).toMatchObject({ fault: 'tls' });
   });
 
-  it('takes part in mTLS, and says so when the server misses the client certificate', async () => {
+  it('takes part in mTLS with PEM and with PFX', async () => {
     const pair = authority.issue('127.0.0.1');
     const clientCertPair = authority.issue('a-client');
     const wantsClient = true;
-    expect(await tryTls(pair, { serverRootCACertificate, clientCertPair }, { wantsClient })).toBeInstanceOf(
-      GrpcMetadata,
-    );
-    expect(await failTls(pair, { serverRootCACertificate }, { wantsClient })).toMatchObject({ fault: 'tls' });
+    const pfx = authority.toPfx(clientCertPair, 'secret');
+    for (const tls of [
+      { serverRootCACertificate, clientCertPair },
+      { serverRootCACertificate, clientCertPfx: { pfx, passphrase: 'secret' } },
+    ]) {
+      expect(await tryTls(pair, tls, { wantsClient })).toBeInstanceOf(GrpcMetadata);
+    }
     expect(
-      await failTls(
-        pair,
-        { serverRootCACertificate, clientCertPair: stranger.issue('a-client') },
+      await tryTls(
+        authority.issue('temporal.example'),
+        {
+          serverRootCACertificate,
+          serverNameOverride: 'temporal.example',
+          clientCertPfx: { pfx, passphrase: 'secret' },
+        },
         { wantsClient },
       ),
-    ).toMatchObject({ fault: 'tls' });
+    ).toBeInstanceOf(GrpcMetadata);
+    expect(() => Connection.lazy({ tls: { clientCertPfx: { pfx, passphrase: 'wrong' } } })).toThrow(
+      /clientCertPfx/,
+    );
+    expect(() => Connection.lazy({ tls: { clientCertPair, clientCertPfx: { pfx } } })).toThrow(/exclude/);
+  });
+
+  it('says so when the server misses the client certificate, or does not know who issued it', async () => {
+    const pair = authority.issue('127.0.0.1');
+    const wantsClient = true;
+    for (const clientCertPair of [undefined, stranger.issue('a-client')]) {
+      const failure = await failTls(pair, { serverRootCACertificate, clientCertPair }, { wantsClient });
+      expect(failure).toMatchObject({ fault: 'tls', hint: expect.stringMatching(/client certificate/) });
+    }
   });
 
   it('says so when one side speaks TLS and the other does not', async () => {

@@ -10,14 +10,11 @@ export class TcpProxy {
   private readonly pairs = new Set<[Socket, Socket]>();
   private readonly server: Server;
 
-  private constructor(
-    private readonly targetPort: number | undefined,
-    private readonly host = '127.0.0.1',
-  ) {
+  private constructor(targetPort: number | undefined) {
     this.server = createServer((socket) => {
       this.accepted++;
       if (targetPort === undefined) this.handshake(socket);
-      else this.join(socket, connect(targetPort, this.host));
+      else this.join(socket, connect(targetPort, '127.0.0.1'));
     });
   }
 
