@@ -2,12 +2,12 @@
  * `npm run check:packages`: what would be published is packed, inspected, installed in a clean folder and run.
  */
 import { spawn } from 'node:child_process';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { must, run } from './tools/exec.mjs';
 import { copyExample, edit, installPacked, installSize, packAll, remove } from './tools/pack.mjs';
-import { childEnv, packageBin, readJson, workspacePackages } from './tools/paths.mjs';
+import { childEnv, packageBin, readJson, root, workspacePackages } from './tools/paths.mjs';
 import { setUp } from './tools/setup.mjs';
 import { Tally } from './tools/tally.mjs';
 
@@ -15,7 +15,25 @@ import { Tally } from './tools/tally.mjs';
 const MAX_INSTALL_MB = 60;
 /** The client alone: itself, messages, gRPC and what gRPC needs. */
 const MAX_CLIENT_INSTALL_MB = 12;
+/** A worker for activities alone. */
+const MAX_ACTIVITIES_INSTALL_MB = 25;
 const MB = 1_000_000;
+
+const ACTIVITY_WORKERS = [
+  {
+    name: 'in pure TypeScript',
+    packages: ['activity', 'activity-worker', 'client'],
+    worker: 'worker.js',
+    maxMb: MAX_ACTIVITIES_INSTALL_MB,
+  },
+  // The addon is most of it.
+  {
+    name: 'on the native core',
+    packages: ['activity', 'activity-worker', 'core'],
+    worker: 'worker-native.js',
+    maxMb: MAX_INSTALL_MB,
+  },
+];
 
 await setUp();
 const tally = new Tally('packages');
@@ -38,6 +56,11 @@ try {
     await tally.check('hello from tarballs, CommonJS', () => helloFromTarballs('commonjs'));
     await tally.check('hello from tarballs, ESM', () => helloFromTarballs('module'));
     await tally.check('every package loads by require and by import', everyEntry);
+    for (const { name, packages, worker, maxMb } of ACTIVITY_WORKERS) {
+      await tally.check(`activities alone, ${name}: nothing else is installed, at most ${maxMb} MB`, () =>
+        activitiesAlone(name, packages, worker, maxMb),
+      );
+    }
     await tally.check(`the client alone takes at most ${MAX_CLIENT_INSTALL_MB} MB`, clientInstall);
     await tally.check(`full install takes at most ${MAX_INSTALL_MB} MB`, fullInstall);
   }
@@ -133,6 +156,48 @@ async function helloFromTarballs(type) {
 function typescriptBin(dir) {
   const { bin } = readJson(join(dir, 'node_modules', 'typescript', 'package.json'));
   return ['typescript', ...bin.tsc.split('/')];
+}
+
+/** Installs what an activity-only worker needs, and runs docs/examples/activities-only with it. */
+async function activitiesAlone(name, packages, workerFile, maxMb) {
+  const dir = join(scratch, workerFile);
+  await installPacked(dir, packed, {
+    name: 'activities',
+    packages: packages.map((pkg) => `@perdure/${pkg}`),
+  });
+  const { totalBytes, byPackage } = installSize(dir);
+  const allowed = new Set([...packages, 'common', 'proto'].map((pkg) => `@perdure/${pkg}`));
+  const stray = byPackage
+    .map(([pkg]) => pkg)
+    .filter((pkg) => pkg.startsWith('@perdure/') && !allowed.has(pkg.replace(/^(@perdure\/core)-.*/, '$1')));
+  if (stray.length > 0) throw new Error(`it brings along ${stray.join(', ')}`);
+  // The client of the example is not on the worker's machine: the one of the checkout asks for the work.
+  const example = join(root, 'docs', 'examples', 'activities-only');
+  await must([process.execPath, packageBin('typescript', 'tsc'), '-p', example], { quiet: true });
+  await cp(join(example, 'lib'), join(dir, 'lib'), { recursive: true });
+  const env = { TEMPORAL_ADDRESS: server.address };
+  const worker = spawn(process.execPath, [join('lib', workerFile)], {
+    cwd: dir,
+    env: childEnv(env),
+    stdio: 'ignore',
+  });
+  const ended = new Promise((resolve) => worker.once('close', resolve));
+  try {
+    const { output } = await run([process.execPath, join(example, 'lib', 'client.js'), '3'], {
+      env,
+      quiet: true,
+      timeoutMs: 60_000,
+    });
+    if (!output.includes('result: counted to 3')) throw new Error(`the client said:\n${output}`);
+    worker.kill('SIGTERM');
+    if ((await ended) !== 0) throw new Error('the worker did not end with status 0 after SIGTERM');
+  } finally {
+    worker.kill('SIGKILL');
+    await ended;
+  }
+  const mb = (totalBytes / MB).toFixed(1);
+  if (totalBytes > maxMb * MB) throw new Error(`${name} takes ${mb} MB`);
+  return `${mb} MB`;
 }
 
 /** One instance of every export, whichever way it is loaded; names must be visible to ESM without running the code. */

@@ -1,9 +1,16 @@
 /** An activity-only worker in pure TypeScript: over a connection of `@perdure/client`, without a native addon. */
+import type {} from '@perdure/activity'; // what is augmented below
 import { Client, Connection, type ConnectionLike } from '@perdure/client';
 import { BaseActivityWorker } from './base-worker';
 import { GrpcTaskSource } from './grpc-source';
 import { accepts, type CommonActivityWorkerOptions, resolveOptions } from './options';
 import { Server } from './server';
+
+declare module '@perdure/activity' {
+  interface ContextTypes {
+    client: Client;
+  }
+}
 
 export interface ActivityWorkerOptions extends CommonActivityWorkerOptions {
   /** (=one to localhost:7233, closed with the worker) */

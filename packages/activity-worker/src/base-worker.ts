@@ -7,10 +7,9 @@
  *     runs is answered as failed, and `run` rejects.
  * B2  Whatever ends a worker, its source is closed and its signal handlers are gone when `run` settles.
  */
-import type {} from '@perdure/activity'; // what is augmented below
+import type { ContextClient } from '@perdure/activity';
 import type { ActivityRunnerStatus, PayloadLimitsSource } from '@perdure/activity/runner';
 import { ActivityRunner } from '@perdure/activity/runner';
-import type { Client } from '@perdure/client';
 import { IllegalStateError, SdkComponent } from '@perdure/common';
 import { ActivityWorkerFailedError, GracefulShutdownPeriodExpiredError } from './errors';
 import type { ResolvedOptions } from './options';
@@ -18,19 +17,13 @@ import { onShutdownSignals } from './signals';
 import { type State, step } from './state';
 import type { TaskSource } from './task-source';
 
-declare module '@perdure/activity' {
-  interface ContextTypes {
-    client: Client;
-  }
-}
-
 /** How long a worker that failed may take to tell the server what became of its activities. */
 const ABANDON_MS = 2000;
 
 /** What a kind of worker is made of. */
 export interface WorkerParts {
   readonly source: TaskSource;
-  readonly client?: () => Client | undefined;
+  readonly client?: () => ContextClient | undefined;
   readonly payloadLimits: PayloadLimitsSource;
 }
 

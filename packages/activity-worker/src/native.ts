@@ -1,5 +1,5 @@
 /** An activity-only worker on the native core: `@perdure/core` and `@perdure/activity`, and nothing else. */
-import type { Client } from '@perdure/client';
+import type { ContextClient } from '@perdure/activity';
 import { type Duration, type LogLevel, SdkComponent } from '@perdure/common';
 import { limitsOfNamespace } from '@perdure/common/lib/internal-non-workflow';
 import { msToNumber } from '@perdure/common/lib/time';
@@ -54,7 +54,7 @@ export interface NativeActivityWorkerOptions extends CommonActivityWorkerOptions
   /** How long `create` tries to reach the server. (='10s') */
   connectTimeout?: Duration;
   /** Gives `Context.client`; asked for once, when an activity first wants it. (=no client) */
-  client?: () => Client;
+  client?: () => ContextClient;
 }
 
 /** Least severe native lines that reach the logger. */
@@ -97,7 +97,7 @@ export class NativeActivityWorker extends BaseActivityWorker {
       throw error;
     }
     const source = await NativeTaskSource.open(options, parts, release);
-    let client: Client | undefined;
+    let client: ContextClient | undefined;
     return new NativeActivityWorker(options, {
       source,
       ...(makeClient && {
