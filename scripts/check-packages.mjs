@@ -2,10 +2,10 @@
  * `npm run check:packages`: what would be published is packed, inspected, installed in a clean folder and run.
  */
 import { spawn } from 'node:child_process';
-import { cp, mkdtemp, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { must, run } from './tools/exec.mjs';
+import { must, npmCommand, run } from './tools/exec.mjs';
 import { copyExample, edit, installPacked, installSize, packAll, remove } from './tools/pack.mjs';
 import { childEnv, packageBin, readJson, root, workspacePackages } from './tools/paths.mjs';
 import { setUp } from './tools/setup.mjs';
@@ -55,6 +55,7 @@ try {
     server = await startDevServer();
     await tally.check('hello from tarballs, CommonJS', () => helloFromTarballs('commonjs'));
     await tally.check('hello from tarballs, ESM', () => helloFromTarballs('module'));
+    await tally.check('the tests of docs/examples/orders from tarballs', ordersFromTarballs);
     await tally.check('every package loads by require and by import', everyEntry);
     for (const { name, packages, worker, maxMb } of ACTIVITY_WORKERS) {
       await tally.check(`activities alone, ${name}: nothing else is installed, at most ${maxMb} MB`, () =>
@@ -151,6 +152,31 @@ async function helloFromTarballs(type) {
     worker.kill('SIGKILL');
     await ended;
   }
+}
+
+/** Runs `npm test` of docs/examples/orders as its README says, with nothing but the tarballs installed. */
+async function ordersFromTarballs() {
+  const dir = join(scratch, 'orders');
+  const { scripts, dependencies, devDependencies } = await copyExample('orders', dir);
+  const ours = (pkg) => pkg.startsWith('@perdure/');
+  const all = { ...dependencies, ...devDependencies };
+  await installPacked(dir, packed, {
+    name: 'orders',
+    packages: Object.keys(all).filter(ours),
+    extra: Object.fromEntries(Object.entries(all).filter(([pkg]) => !ours(pkg))),
+  });
+  const manifest = readJson(join(dir, 'package.json'));
+  await writeFile(join(dir, 'package.json'), JSON.stringify({ ...manifest, scripts }, null, 2));
+  const { output } = await must([...npmCommand(), 'test'], {
+    cwd: dir,
+    env: { NODE_OPTIONS: '' },
+    quiet: true,
+    timeoutMs: 120_000,
+  });
+  const passed = /^# pass ([0-9]+)$/m.exec(output)?.[1];
+  const wanted = (await readFile(join(dir, 'src', 'orders.test.ts'), 'utf8')).match(/^test\(/gm).length;
+  if (Number(passed) !== wanted) throw new Error(`${passed} of ${wanted} tests have passed:\n${output}`);
+  return `${passed} tests`;
 }
 
 function typescriptBin(dir) {
