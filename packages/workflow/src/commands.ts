@@ -40,8 +40,7 @@ export function emit(run: Run, command: WorkflowCommand, options?: CommandOption
   } else if (inScope !== undefined || inbound !== undefined || options?.eventGroups !== undefined) {
     command.eventGroupMarkers = eventGroupMarkers(inbound, inScope, options?.eventGroups);
   }
-  run.commands.push(command);
-  if (run.worker.registration.traceCommands) traceCommand(run, command);
+  push(run, command);
   return command.eventGroupMarkers;
 }
 
@@ -53,6 +52,11 @@ export function emit(run: Run, command: WorkflowCommand, options?: CommandOption
 export function emitCancel(run: Run, command: WorkflowCommand, groups: EventGroups): void {
   requireWritable(run);
   if (groups !== undefined) command.eventGroupMarkers = groups;
+  push(run, command);
+}
+
+function push(run: Run, command: WorkflowCommand): void {
+  if (run.over) return; // Z3 of completion.ts
   run.commands.push(command);
   if (run.worker.registration.traceCommands) traceCommand(run, command);
 }

@@ -3,6 +3,8 @@
  *
  * Z1  Exactly one command ends a run, whatever else user code does after it.
  * Z2  Cancellation that reaches the end of a workflow that was asked to cancel is a cancellation, not a failure.
+ * Z3  Activations may follow the one that ended the run, in the same task: local activities that were cancelled with
+ *     it resolve. The server takes no command behind one that ends a run, so theirs are dropped, and so are failures.
  */
 import {
   ActivityFailure,

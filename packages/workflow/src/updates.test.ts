@@ -223,6 +223,24 @@ describe('an update', () => {
     expect(sinkCalls[0]?.args[1]).toMatchObject({ updateHandlers: [{ name: 'set', id: 'id-set' }] });
   });
 
+  // A local activity that is cancelled with the run resolves in an activation of the same task.
+  it('that goes on in the task of a run that has ended tells nothing behind the end', async () => {
+    const s = scenario(async () => {
+      setHandler(set, async (how: string) => {
+        await sleep(10);
+        if (how === 'bug') throw new Error('a bug');
+        await sleep(10);
+      });
+      await sleep(1);
+    });
+    await s.commands([job.start()]);
+    await s.commands([job.update('set', ['bug'], { id: 'a' }), job.update('set', ['waits'], { id: 'b' })]);
+    expect(await s.commands([job.fireTimer(1)])).toEqual([{ completeWorkflowExecution: {} }]);
+    expect(await s.commands([job.fireTimer(2), job.fireTimer(3)])).toEqual([]);
+    const [answer] = await s.commands([job.query('__temporal_workflow_metadata')]);
+    expect(answer.respondToQuery.succeeded).toBeDefined();
+  });
+
   it('handler may continue as new', async () => {
     const s = scenario(idle(() => setHandler(set, () => continueAsNew())));
     await s.commands([job.start()]);

@@ -56,6 +56,7 @@ export class ActivationProgress {
     private readonly run: Run,
     private readonly activation: WorkflowActivation,
   ) {
+    run.over = run.completed;
     takeFacts(run, activation);
     const jobs = activation.jobs ?? [];
     this.onlyQueries = jobs.length > 0 && jobs.every((job) => job.queryWorkflow !== undefined);

@@ -113,6 +113,8 @@ export class Run {
   cancelRequested = false;
   /** Set once a command that ends the run has been emitted. */
   completed = false;
+  /** The run had ended before this activation: nothing of what code still does is told (Z3 of completion.ts). */
+  over = false;
   /** The first error that fails the current workflow task, in a box since the error may be undefined. */
   taskFailure: { readonly error: unknown } | undefined;
   /** Not undefined while code runs that may not emit commands; names what it is. */
@@ -163,7 +165,7 @@ export class Run {
 
   /** Fails the current workflow task; the first error wins. */
   failTask(error: unknown): void {
-    this.taskFailure ??= { error };
+    if (!this.over) this.taskFailure ??= { error };
   }
 }
 
