@@ -239,6 +239,7 @@ describe('result', () => {
     const ofTerminated = await terminated.result().catch((error) => error);
     expect(ofTerminated.cause).toBeInstanceOf(TerminatedFailure);
     expect(ofTerminated.cause.message).toBe('enough');
+    expect(ofTerminated.message).toBe('enough');
 
     const timedOut = await client.workflow.start('open', withId({ workflowRunTimeout: '1s' }) as any);
     const ofTimedOut = await timedOut.result().catch((error) => error);

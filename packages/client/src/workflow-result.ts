@@ -87,8 +87,8 @@ export async function workflowResult<R>(
       throw failed('cancelled', new CancelledFailure('Workflow canceled', details), undefined);
     }
     if (terminated !== undefined) {
-      const cause = new TerminatedFailure(terminated.reason || 'Workflow execution terminated');
-      throw failed('terminated', cause, undefined);
+      const reason = terminated.reason || 'Workflow execution terminated';
+      throw new WorkflowFailedError(reason, new TerminatedFailure(reason), RetryState.NON_RETRYABLE_FAILURE);
     }
     if (timedOut !== undefined) {
       const cause = new TimeoutFailure('Workflow execution timed out', undefined, TimeoutType.START_TO_CLOSE);

@@ -115,7 +115,8 @@ export class CancellationScope implements CancelListener {
 
   /** Asks everything in this scope to cancel. Does nothing the second time, and nothing if not cancellable. */
   cancel(): void {
-    this.cancelWith(new CancelledFailure('Cancellation scope cancelled'));
+    const what = this.parent === undefined ? 'Workflow' : 'Cancellation scope';
+    this.cancelWith(new CancelledFailure(`${what} cancelled`));
   }
 
   /** Cancels with a given failure. @internal */

@@ -309,11 +309,12 @@
   // ---- garbage collection
   for (const name of ['WeakRef', 'FinalizationRegistry']) {
     const Real = global[name];
-    const Refusing: any = () => {
+    // A function that `new` takes: its own error and no TypeError has to come out of it.
+    function Refusing(): never {
       throw host.refusal(
         `${name} cannot be used in workflows: what it observes depends on when memory is collected`,
       );
-    };
+    }
     defineProperty(Refusing, 'name', { value: name });
     defineProperty(Refusing, 'prototype', { value: Real.prototype, writable: false });
     defineProperty(Real.prototype, 'constructor', { value: Refusing, writable: true, configurable: true });

@@ -380,7 +380,7 @@ export const deterministic: readonly (readonly [name: string, expression: string
   ],
   [
     'WeakRef refuses',
-    '(() => { try { new WeakRef({}); return false; } catch { return typeof WeakRef === "function"; } })()',
+    '(() => { try { new WeakRef({}); return false; } catch (e) { return /cannot be used in workflows/.test(e.message) && typeof WeakRef === "function"; } })()',
   ],
   [
     'FinalizationRegistry refuses',
@@ -388,7 +388,7 @@ export const deterministic: readonly (readonly [name: string, expression: string
   ],
   [
     'WeakRef by way of its prototype',
-    '(() => { try { new WeakRef.prototype.constructor({}); return false; } catch { return true; } })()',
+    '(() => { try { new WeakRef.prototype.constructor({}); return false; } catch (e) { return /cannot be used in workflows/.test(e.message); } })()',
   ],
   [
     'no shared memory',
