@@ -25,12 +25,13 @@ export async function howItEnds(name: string, args: unknown[], options: Activity
     return { returned: await callActivity(name, args, options) };
   } catch (error) {
     if (isCancellation(error)) return 'cancelled';
-    const cause = error instanceof ActivityFailure ? error.cause : error;
+    const cause = error instanceof ActivityFailure ? error.cause : (error as Error);
     if (cause instanceof ApplicationFailure) {
       const { type, message, details, nonRetryable } = cause;
       return { type, message, details, nonRetryable };
     }
-    return { timeout: cause instanceof TimeoutFailure ? cause.timeoutType : String(cause) };
+    if (cause instanceof TimeoutFailure) return { timeout: cause.timeoutType };
+    return { name: cause?.name, message: cause?.message };
   }
 }
 
