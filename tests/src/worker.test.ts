@@ -1,7 +1,6 @@
 /** The life of workers in this process, on a real server. */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { activityInfo, CancelledFailure, Context } from '@perdure/activity';
@@ -17,6 +16,7 @@ import {
   Worker,
 } from '@perdure/worker';
 import { eventsOf, harness, rejection, until, workflowsDir } from './support/harness';
+import { Proxy } from './support/tcp-proxy';
 
 const h = harness();
 const greet = { greet: async (name: string) => `hello, ${name}` };
@@ -391,6 +391,77 @@ describe('connections', () => {
     });
   });
 
+  it('are replaced on a worker that runs, and the old one can be closed', async () => {
+    const proxy = await Proxy.listen(h.address);
+    const old = await NativeConnection.connect({ address: proxy.address });
+    const worker = await Worker.create({
+      connection: old,
+      taskQueue: randomUUID(),
+      workflowsPath: activityWorkflows,
+      activities: { greet: async (name: string) => `hello, ${name}` },
+    });
+    await worker.runUntil(async () => {
+      expect(await h.execute(worker, 'greetOnce', ['before'])).toBe('hello, before');
+      const { client } = worker;
+      worker.connection = h.connection;
+      expect(worker.connection).toBe(h.connection);
+      expect(worker.client).not.toBe(client);
+      await old.close();
+      await proxy.cut();
+      const results = await Promise.all(
+        ['a', 'b', 'c'].map((name) => h.execute(worker, 'greetOnce', [name])),
+      );
+      expect(results).toEqual(['hello, a', 'hello, b', 'hello, c']);
+    });
+    expect(() => {
+      worker.connection = h.connection;
+    }).toThrow(expect.objectContaining({ code: 'ILLEGAL_STATE' }));
+  }, 60_000);
+
+  it('that are lazy let a worker start while the server is away', async () => {
+    const proxy = await Proxy.listen(h.address);
+    await proxy.cut();
+    const connection = await NativeConnection.connect({ address: proxy.address, lazy: true });
+    const worker = await Worker.create({
+      connection,
+      taskQueue: randomUUID(),
+      workflowsPath: activityWorkflows,
+      activities: greet,
+    });
+    await worker.runUntil(async () => {
+      const handle = await h.start(worker, 'greetOnce', ['later']);
+      await new Promise((resolve) => setTimeout(resolve, 500));
+      expect(worker.getState()).toBe('RUNNING');
+      await proxy.mend();
+      expect(await handle.result()).toBe('hello, later');
+    });
+    const never = await Worker.create({
+      connection: await NativeConnection.connect({ address: '127.0.0.1:1', lazy: true }),
+      taskQueue: randomUUID(),
+      workflowsPath: activityWorkflows,
+    });
+    await never.runUntil(async () => undefined);
+    expect(never.getState()).toBe('STOPPED');
+    await connection.close();
+    await proxy.cut();
+  }, 60_000);
+
+  it('that are lazy fail a worker whose namespace the server turns out not to know', async () => {
+    const connection = await NativeConnection.connect({ address: h.address, lazy: true });
+    const worker = await Worker.create({
+      connection,
+      namespace: 'no-such-namespace',
+      taskQueue: randomUUID(),
+      activities: greet,
+    });
+    const error = await rejection(worker.run());
+    expect(worker.getState()).toBe('FAILED');
+    expect(statesOf(worker)).toEqual(['RUNNING', 'FAILED']);
+    expect(error).toMatchObject({ code: 'WORKER_FATAL', nativeCode: 'CORE_NAMESPACE_UNUSABLE' });
+    expect(error.message).toMatch(/no-such-namespace/);
+    await connection.close();
+  });
+
   it('keep a worker RUNNING while the server is away, which goes on when it is back', async () => {
     const proxy = await Proxy.listen(h.address);
     const connection = await NativeConnection.connect({ address: proxy.address });
@@ -556,53 +627,3 @@ it('lets plugins change options and wrap the run', async () => {
   await worker.runUntil(async () => undefined);
   expect(order).toEqual(['before', 'after']);
 });
-
-/** A TCP proxy in front of the server, that can be cut. */
-class Proxy {
-  static async listen(target: string): Promise<Proxy> {
-    const proxy = new Proxy(target);
-    await proxy.mend();
-    return proxy;
-  }
-
-  #server: Server | undefined;
-  #port = 0;
-  readonly #sockets = new Set<Socket>();
-
-  private constructor(private readonly target: string) {}
-
-  get address(): string {
-    return `127.0.0.1:${this.#port}`;
-  }
-
-  async mend(): Promise<void> {
-    const [host, port] = this.target.split(':') as [string, string];
-    const server = createServer((inbound) => {
-      const outbound = connectSocket(Number(port), host);
-      for (const [socket, other] of [
-        [inbound, outbound],
-        [outbound, inbound],
-      ] as const) {
-        this.#sockets.add(socket);
-        socket.on('error', () => socket.destroy());
-        socket.on('close', () => {
-          this.#sockets.delete(socket);
-          other.destroy();
-        });
-        socket.pipe(other);
-      }
-    });
-    await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
-    this.#port = (server.address() as { port: number }).port;
-    this.#server = server;
-  }
-
-  async cut(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => {
-      if (this.#server === undefined) resolve();
-      else this.#server.close(() => resolve());
-    });
-    this.#server = undefined;
-  }
-}
