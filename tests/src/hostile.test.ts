@@ -97,6 +97,21 @@ it('memoryBomb: fails when the heap of its lane is used up, by name', async () =
   await guilty.terminate();
 });
 
+it.each(['hugeAllocation', 'memoryBomb'])('%s: ends no more than a lane that is a process', async (type) => {
+  const guarded = await h.worker({ ...options, lanes: 'process', workflowThreadPoolSize: 2 });
+  h.background(guarded);
+  const guilty = await h.start(guarded, type);
+  await until(async () => (await eventsOfType(guilty, 'TimerFired')).length > 0, 'it has begun');
+  await neighbours(guarded);
+  const { cause, message } = await taskFailure(guilty);
+  expect(cause).toBe(UNHANDLED);
+  expect(message).toMatch(
+    new RegExp(`${type} \\(run .*\\) (was running when its lane used up its \\d+ MB of heap|did not yield)`),
+  );
+  expect(guarded.getState()).toBe('RUNNING');
+  await guilty.terminate();
+});
+
 const WRONG: readonly (readonly [type: string, args: unknown[], cause: string, message: RegExp])[] = [
   ['deepRecursion', [], UNHANDLED, /Maximum call stack size exceeded/],
   ['deepResult', [], UNHANDLED, /result of the workflow cannot be turned into a payload.*call stack/],

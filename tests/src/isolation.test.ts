@@ -1,5 +1,9 @@
 /** One workflow's misbehaviour, and the others that run beside it on a real server. */
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { Client } from '@perdure/client';
+import type { Payload } from '@perdure/common';
 import { eventsOfType, harness, until, workflowsDir } from './support/harness';
 
 const h = harness();
@@ -75,3 +79,75 @@ it('runs workflows on the main thread in debug mode, without a deadline', async 
     expect(await h.execute(worker, 'quiet', [3])).toMatchObject({ sum: 7 });
   });
 });
+
+describe('lanes in processes of their own', () => {
+  it('carry queries, updates, signals, sinks, logs and encoded payloads', async () => {
+    const heard: unknown[] = [];
+    const reverse = (payloads: Payload[]) =>
+      payloads.map((payload) => ({ ...payload, data: Uint8Array.from(payload.data ?? []).reverse() }));
+    const codec = { encode: async (p: Payload[]) => reverse(p), decode: async (p: Payload[]) => reverse(p) };
+    const dataConverter = { payloadCodecs: [codec] };
+    const worker = await h.worker({
+      workflowsPath,
+      lanes: 'process',
+      workflowThreadPoolSize: 2,
+      dataConverter,
+      activities: { note: async (n: number) => n },
+      sinks: {
+        mine: { heard: { fn: (_info: unknown, text: string, at: Date) => void heard.push([text, at]) } },
+      } as any,
+    });
+    const client = new Client({ connection: h.client.connection as any, dataConverter });
+    await worker.runUntil(async () => {
+      const handles = await Promise.all(
+        ['one', 'two', 'three'].map((text) =>
+          client.workflow.start('talks', {
+            taskQueue: worker.options.taskQueue,
+            workflowId: `talks-${randomUUID()}`,
+            args: [text],
+          }),
+        ),
+      );
+      const [first] = handles;
+      expect(await first!.query('echo', 'asked')).toBe('one asked');
+      expect(await first!.executeUpdate('change', { args: ['changed'] })).toBe('one changed');
+      for (const handle of handles) await handle.signal('finish');
+      expect(await Promise.all(handles.map((handle) => handle.result()))).toEqual([
+        'one 1',
+        'two 1',
+        'three 1',
+      ]);
+    });
+    expect(heard).toHaveLength(3);
+    expect(heard).toContainEqual(['one', new Date(5)]);
+    expect(h.log.lines.filter(({ message }) => message === 'said')).toHaveLength(3);
+  });
+
+  it('are replaced when they are killed, and no task is lost', async () => {
+    const worker = await h.worker({
+      workflowsPath,
+      lanes: 'process',
+      activities: { note: async (n: number) => n },
+    });
+    await worker.runUntil(async () => {
+      const handles = await Promise.all(
+        Array.from({ length: 60 }, (_, n) => h.start(worker, 'quiet', [n], { workflowTaskTimeout: '2s' })),
+      );
+      for (let i = 0; i < 3; i++) {
+        await new Promise((resolve) => setTimeout(resolve, 150));
+        for (const pid of laneProcesses()) process.kill(pid, 'SIGKILL');
+      }
+      const results = await Promise.all(handles.map((handle) => handle.result()));
+      expect(results.map((result: any) => result.sum)).toEqual(results.map((_, n) => 2 * n + 1));
+    });
+  });
+});
+
+/** Process ids of our lanes. */
+function laneProcesses(): number[] {
+  const { stdout } = spawnSync('ps', ['-e', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
+  return stdout
+    .split('\n')
+    .map((line) => /^\s*(\d+)\s+(\d+)\s+perdure lane/.exec(line))
+    .flatMap((match) => (match !== null && Number(match[2]) === process.pid ? [Number(match[1])] : []));
+}

@@ -32,3 +32,15 @@ export function awaitAnswer(answer: SharedArrayBuffer): string {
   const bytes = new Uint8Array(answer, HEADER_BYTES, header[1]);
   return new TextDecoder().decode(Uint8Array.from(bytes));
 }
+
+/** Waits without blocking the thread. */
+export async function takeAnswer(answer: SharedArrayBuffer): Promise<string> {
+  const waiting = (Atomics as unknown as AsyncAtomics).waitAsync(new Int32Array(answer, 0, 2), 0, 0);
+  await waiting.value;
+  return awaitAnswer(answer);
+}
+
+/** Newer than the library that this is compiled against. */
+interface AsyncAtomics {
+  waitAsync(words: Int32Array, index: number, value: number): { readonly value: Promise<unknown> | string };
+}

@@ -113,8 +113,8 @@ describe('a pool', () => {
     });
     await start('notes', 'a', 'text');
     await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(sinkCalls).toMatchObject([
-      { sink: 'log', fn: 'note', runId: 'a', args: ['text', new Map([[1, 2]])] },
+    expect(sinkCalls.filter(({ sink }) => sink === 'log')).toMatchObject([
+      { fn: 'note', runId: 'a', args: ['text', new Map([[1, 2]])] },
     ]);
   });
 

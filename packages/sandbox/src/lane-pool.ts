@@ -75,6 +75,12 @@ export interface LanePoolOptions {
   readonly isolation?: Isolation;
   /** True: one lane on the calling thread, for debuggers; no deadline, no heap limit, no isolation from the host. */
   readonly inline?: boolean;
+  /**
+   * True: each lane is a process of its own, for code that one does not trust: then neither one huge allocation nor
+   * anything else that ends an isolate ends this process. Costs a process a lane, and two pipes on the way of each
+   * batch. Default false.
+   */
+  readonly processes?: boolean;
   /** True: lanes count which workflow code runs, for `takeCoverage`. That slows it down. Default false. */
   readonly coverage?: boolean;
   /** Calls of sinks; their arguments are copies. */
@@ -114,6 +120,7 @@ export function resolveLanePoolOptions(options: LanePoolOptions): Resolved {
     activationDeadlineMs = 2000,
     isolation = 'realm',
     inline = false,
+    processes = false,
     coverage = false,
     onSinkCalls = nothing,
     onLaneLost = nothing,
@@ -147,6 +154,7 @@ export function resolveLanePoolOptions(options: LanePoolOptions): Resolved {
     activationDeadlineMs: activationDeadlineMs === 0 ? Number.POSITIVE_INFINITY : activationDeadlineMs,
     isolation,
     inline,
+    processes,
     coverage,
     onSinkCalls,
     onLaneLost,
@@ -232,14 +240,13 @@ export class LanePool {
       throw new SandboxOptionsError(`worker ${registration.worker} is registered already`);
     }
     const request: RegistrationRequest = { registration, bundle, isolation };
-    // From here on a replacement gets it too.
+    // From here on a replacement gets it too: a lane that is lost meanwhile need not know it.
     this.#registrations.set(registration.worker, request);
-    try {
-      await Promise.all([...this.#lanes.values()].map((lane) => lane.register(request)));
-    } catch (error) {
-      this.unregister(registration.worker);
-      throw error;
-    }
+    const results = await this.#tellAll(request);
+    const refused = results.find(wasRefused);
+    if (refused === undefined) return;
+    this.unregister(registration.worker);
+    throw refused.reason;
   }
 
   /**
@@ -252,16 +259,15 @@ export class LanePool {
     if (before === undefined) throw new SandboxOptionsError(`worker ${worker} is not registered`);
     const request: RegistrationRequest = { ...before, bundle };
     this.#registrations.set(worker, request);
-    const lanes = [...this.#lanes.values()];
-    const results = await Promise.allSettled(lanes.map((lane) => lane.register(request)));
-    // A lane that was lost meanwhile has told its replacement.
-    const refused = results.find(
-      ({ status, reason }: any) => status === 'rejected' && !(reason instanceof LaneLostError),
-    );
+    const refused = (await this.#tellAll(request)).find(wasRefused);
     if (refused === undefined || this.#registrations.get(worker) !== request) return;
     this.#registrations.set(worker, before);
-    await Promise.allSettled(lanes.map((lane) => lane.register(before)));
-    throw (refused as PromiseRejectedResult).reason;
+    await this.#tellAll(before);
+    throw refused.reason;
+  }
+
+  #tellAll(request: RegistrationRequest): Promise<PromiseSettledResult<void>[]> {
+    return Promise.allSettled([...this.#lanes.values()].map((lane) => lane.register(request)));
   }
 
   /** Forgets a worker and all its runs. */
@@ -358,7 +364,7 @@ export class LanePool {
         ? undefined
         : {
             ...running,
-            message: `workflow ${running.workflowType || '(unknown type)'} (run ${running.runId}) ${what}; the thread was ended`,
+            message: `workflow ${running.workflowType || '(unknown type)'} (run ${running.runId}) ${what}; the lane was ended`,
             hint,
           };
     const message =
@@ -395,13 +401,18 @@ export class LanePool {
   }
 }
 
+/** By a lane that lives. */
+function wasRefused(result: PromiseSettledResult<void>): result is PromiseRejectedResult {
+  return result.status === 'rejected' && !(result.reason instanceof LaneLostError);
+}
+
 function revive(error: PortableError): Error {
   const options = { hint: error.hint, cause: error };
   if (error.code === 'SANDBOX_BUNDLE_REFUSED') return new BundleRefusedError(error.message, options);
   return new BundleRefusedError(`the bundle could not be loaded: ${error.message}`, options);
 }
 
-/** A lane on its own thread. */
+/** A lane on its own thread, or the thread that stands for a lane in a process of its own. */
 class ThreadLane implements LaneHandle {
   announced = false;
   readonly board = new BoardReader();
@@ -411,6 +422,8 @@ class ThreadLane implements LaneHandle {
   #ending: LaneLostReport['reason'] | 'closed' | undefined;
   #exited = false;
   #lastStats: LaneStats | undefined;
+  /** Of the process that the thread stands for, if it does. */
+  #pid: number | undefined;
 
   private constructor(
     readonly number: number,
@@ -431,9 +444,11 @@ class ThreadLane implements LaneHandle {
       board: this.board.memory,
       runtimeSource: options.runtimeSource,
       coverage: options.coverage,
+      heapMb: options.heapMb,
     };
-    const resourceLimits: ResourceLimits = { maxOldGenerationSizeMb: options.heapMb };
-    this.#worker = new Worker(join(__dirname, 'lane-thread.js'), {
+    const { processes, heapMb } = options;
+    const resourceLimits: ResourceLimits = processes ? {} : { maxOldGenerationSizeMb: heapMb };
+    this.#worker = new Worker(join(__dirname, processes ? 'lane-relay.js' : 'lane-thread.js'), {
       name: `perdure lane ${number}`,
       workerData: start,
       transferList: transfer as any[],
@@ -486,6 +501,13 @@ class ThreadLane implements LaneHandle {
           return giveAnswer(message.answer, decision(this.options, message.request));
         case 'warning':
           return this.options.onWarning(message.warning);
+        case 'spawned':
+          this.#pid = message.pid;
+          return;
+        case 'ended':
+          detail = message.detail;
+          this.#ending ??= message.reason;
+          return;
       }
     });
   }
@@ -532,10 +554,30 @@ class ThreadLane implements LaneHandle {
     return types.map(([type, runs]) => `${type} (${runs} runs)`).join(', ');
   }
 
-  /** Ends the thread whatever it is doing. */
+  /** Ends the lane whatever it is doing. */
   async end(reason: LaneLostReport['reason']): Promise<void> {
     this.#ending ??= reason;
-    await this.#worker.terminate();
+    await this.#terminate();
+  }
+
+  async #terminate(): Promise<void> {
+    if (this.#pid === undefined) {
+      await this.#worker.terminate();
+      return;
+    }
+    if (this.#exited) return;
+    // The thread ends by itself once it has read what its process has written.
+    const exited = new Promise<void>((resolve) => {
+      this.#worker.once('exit', () => resolve());
+    });
+    try {
+      process.kill(this.#pid, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+    const timer = setTimeout(() => void this.#worker.terminate(), 1000).unref();
+    await exited;
+    clearTimeout(timer);
   }
 
   async close(): Promise<void> {
@@ -547,7 +589,7 @@ class ThreadLane implements LaneHandle {
     this.#worker.ref();
     this.#send({ kind: 'close' });
     // A lane in the middle of something long does not hear us.
-    const timer = setTimeout(() => void this.#worker.terminate(), 500);
+    const timer = setTimeout(() => void this.#terminate(), 500);
     await exited;
     clearTimeout(timer);
   }

@@ -9,11 +9,21 @@ export interface LaneStart {
   readonly lane: number;
   readonly transportModule: string;
   readonly transportData: unknown;
-  readonly board: SharedArrayBuffer;
+  /** Absent where others keep it. */
+  readonly board: SharedArrayBuffer | undefined;
   readonly runtimeSource: string | undefined;
   /** Whether the lane counts which workflow code runs. */
   readonly coverage: boolean;
+  /** Megabytes of heap, for a lane in a process. */
+  readonly heapMb?: number;
+  /** True: each completion is given back on its own, however short its activation was. */
+  readonly answersEach?: boolean;
 }
+
+/** The first message that a lane's process gets. */
+export type LaneProcessStart = Pick<LaneStart, 'lane' | 'runtimeSource' | 'coverage'> & {
+  readonly heapMb: number;
+};
 
 /** Everything the lane needs for the runs of one worker. */
 export interface RegistrationRequest {
@@ -45,7 +55,17 @@ export type FromLane =
   | { readonly kind: 'coverage'; readonly id: number; readonly bundles: readonly BundleCoverage[] }
   | { readonly kind: 'sinkCalls'; readonly calls: readonly SinkCallRecord[] }
   | { readonly kind: 'decidePatch'; readonly request: PatchRequest; readonly answer: SharedArrayBuffer }
-  | { readonly kind: 'warning'; readonly warning: LaneWarning };
+  | { readonly kind: 'warning'; readonly warning: LaneWarning }
+  | { readonly kind: 'spawned'; readonly pid: number }
+  | { readonly kind: 'ended'; readonly reason: 'heap' | 'crash'; readonly detail: string };
+
+/** Between a lane's process and its relay: no memory can be shared, so answers are messages too. */
+export type FromLaneProcess =
+  | Exclude<FromLane, { readonly kind: 'decidePatch' | 'spawned' }>
+  | { readonly kind: 'decidePatch'; readonly request: PatchRequest; readonly id: number };
+export type ToLaneProcess =
+  | ToLane
+  | { readonly kind: 'patchDecision'; readonly id: number; readonly text: string };
 
 /** A run asks whether a patch is to be activated. */
 export interface PatchRequest {

@@ -7,7 +7,7 @@
  * G2  A rejected promise of a realm never ends the thread.
  */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { boardWriter } from './activity-board';
+import { boardWriter, idleBoard } from './activity-board';
 import { awaitAnswer, newAnswer } from './blocking-answer';
 import { CoverageProbe } from './coverage';
 import { hardenHostRealm } from './host-realm';
@@ -35,8 +35,9 @@ async function main(start: LaneStart): Promise<void> {
           return awaitAnswer(answer);
         },
       },
-      boardWriter(start.board),
+      start.board === undefined ? idleBoard : boardWriter(start.board),
       start.runtimeSource,
+      start.answersEach ? -1 : undefined,
     );
     process.on('unhandledRejection', (reason, promise) => {
       // G2: whatever is not plainly a promise of this thread's own code comes from a realm.

@@ -228,12 +228,13 @@ describe('a lane', () => {
       sink: 'const { log } = wf.proxySinks(); log.note({ a: [1] }, () => 1, { get x() { throw 1; } }, new Date(5)); return 1;',
     });
     expect(run('sink').value).toBe(1);
-    expect(sinkCalls).toHaveLength(1);
-    expect(sinkCalls[0]).toMatchObject({ worker: 1, runId: 'run-1', sink: 'log', fn: 'note' });
-    expect(sinkCalls[0].args[0]).toEqual({ a: [1] });
-    expect(sinkCalls[0].args[1]).toMatch(/could not be cloned/);
-    expect(sinkCalls[0].args[2]).toMatch(/could not be cloned/);
-    expect(JSON.parse(sinkCalls[0].info)).toMatchObject({ workflowType: 'sink' });
+    const calls = sinkCalls.filter(({ sink }) => sink === 'log');
+    expect(calls).toHaveLength(1);
+    expect(calls[0]).toMatchObject({ worker: 1, runId: 'run-1', fn: 'note' });
+    expect(calls[0].args[0]).toEqual({ a: [1] });
+    expect(calls[0].args[1]).toMatch(/could not be cloned/);
+    expect(calls[0].args[2]).toMatch(/could not be cloned/);
+    expect(JSON.parse(calls[0].info)).toMatchObject({ workflowType: 'sink' });
     expect(warnings.map((warning) => warning.code)).toEqual(['SINK_ARGUMENTS_NOT_CLONEABLE']);
   });
 

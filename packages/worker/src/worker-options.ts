@@ -164,6 +164,11 @@ export interface WorkerOptions {
   maxCachedWorkflows?: number;
   /** Lanes wanted; all workers of a process share theirs, so the largest wish counts. (=1) */
   workflowThreadPoolSize?: number;
+  /**
+   * Where workflows run: on threads of this process, or each lane in a process of its own, for code that one does not
+   * trust: whatever a workflow allocates then ends no more than its lane. (='thread')
+   */
+  lanes?: 'thread' | 'process';
   /** (=60 s) */
   maxHeartbeatThrottleInterval?: Duration;
   /** Used without a heartbeat timeout; with one it is 0.8 of it. (=30 s) */
@@ -274,6 +279,7 @@ export interface CompiledWorkerOptions {
   readonly maxCachedWorkflows: number;
   /** Undefined: no wish. */
   readonly workflowThreadPoolSize: number | undefined;
+  readonly lanes: 'thread' | 'process';
   readonly maxHeartbeatThrottleIntervalMs: number;
   readonly defaultHeartbeatThrottleIntervalMs: number;
   readonly interceptors: CompiledWorkerInterceptors;
@@ -347,6 +353,7 @@ const CHECKS: Readonly<Record<keyof WorkerOptions, Check>> = {
   stickyQueueScheduleToStartTimeout: duration(),
   maxCachedWorkflows: integer(0, 10_000_000),
   workflowThreadPoolSize: integer(1, 256),
+  lanes: oneOf('thread', 'process'),
   maxHeartbeatThrottleInterval: duration(),
   defaultHeartbeatThrottleInterval: duration(),
   interceptors: anyObject,
@@ -697,6 +704,7 @@ function resolve(
     stickyQueueScheduleToStartTimeout = 10_000,
     maxCachedWorkflows = defaultCachedWorkflows(),
     workflowThreadPoolSize,
+    lanes = 'thread',
     maxHeartbeatThrottleInterval = 60_000,
     defaultHeartbeatThrottleInterval = 30_000,
     interceptors = {},
@@ -752,6 +760,7 @@ function resolve(
     stickyQueueScheduleToStartTimeoutMs: msToNumber(stickyQueueScheduleToStartTimeout),
     maxCachedWorkflows,
     workflowThreadPoolSize,
+    lanes,
     maxHeartbeatThrottleIntervalMs: msToNumber(maxHeartbeatThrottleInterval),
     defaultHeartbeatThrottleIntervalMs: msToNumber(defaultHeartbeatThrottleInterval),
     interceptors: {

@@ -3,7 +3,7 @@
  *
  * Owns    the lane pools, which worker's runs are on them, who gets sink calls and warnings.
  * Leaves  lanes themselves to @perdure/sandbox, which is loaded with the first worker that has workflows.
- * V1  All workers of a process share the lanes. A worker that wishes for more lanes than there are adds some.
+ * V1  All workers of a process share the lanes of their kind. A worker that wishes for more than there are adds some.
  * V2  A lane that is lost is reported to the hub before its replacement is offered.
  * V3  While lanes start, the process stays alive; afterwards they never keep it.
  */
@@ -72,9 +72,15 @@ interface Guest {
   readonly decide: PatchActivationCallback | undefined;
 }
 
+interface SharedPool {
+  readonly kind: 'thread' | 'process';
+  readonly pool: Promise<LanePool>;
+  readonly lanes: number;
+}
+
 export class WorkflowHost {
   readonly #guests = new Map<number, Guest>();
-  readonly #pools: { readonly pool: Promise<LanePool>; readonly lanes: number }[] = [];
+  readonly #pools: SharedPool[] = [];
   #debugPool: Promise<LanePool> | undefined;
   /** Transport of the lane of debug mode, if it is not the native one. */
   debugTransport: string | undefined;
@@ -174,31 +180,34 @@ export class WorkflowHost {
 
   #poolsFor(options: CompiledWorkerOptions): Promise<LanePool[]> {
     if (options.debugMode) return Promise.all([this.#debug()]);
-    return this.#sized(options.workflowThreadPoolSize ?? defaultLaneCount());
+    return this.#sized(options.lanes, options.workflowThreadPoolSize ?? defaultLaneCount());
   }
 
-  /** V1 @returns pools of at least `lanes` lanes together */
-  async #sized(lanes: number): Promise<LanePool[]> {
-    const present = this.#pools.reduce((sum, pool) => sum + pool.lanes, 0);
-    if (present < lanes) {
-      const added = { pool: this.#start(lanes - present, false), lanes: lanes - present };
+  /** V1 @returns pools of at least `lanes` lanes together, all of one kind */
+  async #sized(kind: SharedPool['kind'], lanes: number): Promise<LanePool[]> {
+    const ofKind = () => this.#pools.filter((pool) => pool.kind === kind);
+    const missing = lanes - ofKind().reduce((sum, pool) => sum + pool.lanes, 0);
+    if (missing > 0) {
+      const added = { kind, pool: this.#start(missing, kind), lanes: missing };
       this.#pools.push(added);
       added.pool.catch(() => this.#pools.splice(this.#pools.indexOf(added), 1));
     }
-    return Promise.all(this.#pools.map(({ pool }) => pool));
+    return Promise.all(ofKind().map(({ pool }) => pool));
   }
 
   /** Workflows on this thread, without a deadline. */
   #debug(): Promise<LanePool> {
-    this.#debugPool ??= this.#start(1, true);
+    this.#debugPool ??= this.#start(1, 'inline');
     return this.#debugPool;
   }
 
-  #start(lanes: number, inline: boolean): Promise<LanePool> {
+  #start(lanes: number, kind: SharedPool['kind'] | 'inline'): Promise<LanePool> {
+    const inline = kind === 'inline';
     const sandbox = require('@perdure/sandbox') as typeof import('@perdure/sandbox');
     return sandbox.LanePool.create({
       lanes,
       inline,
+      processes: kind === 'process',
       transportModule:
         (inline ? this.debugTransport : undefined) ?? require.resolve('@perdure/core/lane-transport'),
       // Counting makes code slower, and how much depends on the code.

@@ -1,5 +1,15 @@
 /** Workflows that must not disturb each other. */
-import { proxyActivities, sleep } from '@perdure/workflow';
+import {
+  condition,
+  defineQuery,
+  defineSignal,
+  defineUpdate,
+  log,
+  proxyActivities,
+  proxySinks,
+  setHandler,
+  sleep,
+} from '@perdure/workflow';
 
 const { note } = proxyActivities<{ note(n: number): Promise<number> }>({ startToCloseTimeout: '20s' });
 
@@ -50,4 +60,18 @@ export async function allocates(): Promise<number> {
     kept.push(new Array(100_000).fill(kept.length));
     if (kept.length % 10 === 0) await null;
   }
+}
+
+/** Uses everything that has to leave the lane. */
+export async function talks(text: string): Promise<string> {
+  setHandler(defineQuery<string, [string]>('echo'), (query) => `${text} ${query}`);
+  setHandler(defineUpdate<string, [string]>('change'), (change) => `${text} ${change}`);
+  let done = false;
+  setHandler(defineSignal('finish'), () => {
+    done = true;
+  });
+  log.info('said', { text });
+  proxySinks<{ mine: { heard(text: string, at: Date): void } }>().mine.heard(text, new Date(5));
+  await condition(() => done);
+  return `${text} ${await note(1)}`;
 }
