@@ -43,7 +43,7 @@ const rounds = options.quick ? 1 : Number(options.rounds);
 /** Counts are cut to a tenth with --quick. */
 const n = (count) => (options.quick ? Math.max(1, Math.round(count / 10)) : count);
 
-const SUITES = { replay, live, startup, bundling, memory, size };
+const SUITES = { replay, live, startup, bundling, memory, cache, size };
 const wanted = options.only?.split(',') ?? Object.keys(SUITES);
 for (const name of wanted)
   if (!SUITES[name]) throw new Error(`--only ${name}: takes ${Object.keys(SUITES).join(', ')}`);
@@ -262,6 +262,60 @@ async function memory() {
           who,
           after.rssBytes / MB,
         );
+      } finally {
+        await worker.stop();
+      }
+    }
+  } finally {
+    await load.close();
+    await server.stop();
+  }
+}
+
+/** 2,000 open workflows over a cache of 50: nearly every signal finds its workflow evicted. */
+async function cache() {
+  const server = await startDevServer({ useExisting: false });
+  const load = await Load.connect(server.address);
+  const [open, signals] = [n(2000), n(10_000)];
+  try {
+    for (const who of ['perdure', 'official']) {
+      const taskQueue = `cache-${who}`;
+      const worker = startWorker(who, { address: server.address, taskQueue, maxCachedWorkflows: 50 });
+      try {
+        await worker.ready;
+        const handles = [];
+        let left = open;
+        await Promise.all(
+          Array.from({ length: 20 }, async () => {
+            while (left-- > 0) handles.push(await load.start('tally', taskQueue, []));
+          }),
+        );
+        const expected = new Map(handles.map((handle) => [handle, { count: 0, sum: 0 }]));
+        const add = async (handle, number) => {
+          const total = expected.get(handle);
+          total.count += 1;
+          total.sum += number;
+          await handle.signal('add', number);
+        };
+        // The first fifth warms up: what grows afterwards grows with the number of signals.
+        await load.signalAll(handles, signals / 5, 20, add);
+        const before = await untilIdle(worker);
+        const { wallMs } = await load.signalAll(handles, signals, 20, add);
+        const after = await untilIdle(worker);
+        await load.signalAll(handles, open, 20, (handle) => handle.signal('proceed'));
+        await Promise.all(
+          handles.map(async (handle) => {
+            const got = JSON.stringify(await handle.result());
+            const want = JSON.stringify(expected.get(handle));
+            if (got !== want) throw new Error(`${who}: ${handle.workflowId} has ${got} instead of ${want}`);
+          }),
+        );
+        const label = `${open.toLocaleString('en-US')} open workflows over a cache of 50`;
+        record(`${label}, CPU per signal`, 'ms', who, (after.cpuMs - before.cpuMs) / signals);
+        record(`${label}, throughput`, 'signals/s', who, (signals * 1000) / wallMs, { higherIsBetter: true });
+        record(`${label}, RSS at the end`, 'MB', who, after.rssBytes / MB);
+        const grown = (after.rssBytes - before.rssBytes) / MB;
+        record(`${label}, growth over ${signals.toLocaleString('en-US')} signals`, 'MB', who, grown);
       } finally {
         await worker.stop();
       }

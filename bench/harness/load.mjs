@@ -50,6 +50,26 @@ export class Load {
     return { wallMs: performance.now() - begin, latenciesMs };
   }
 
+  /**
+   * Signals workflows in turn, in a fixed but scattered order, `concurrency` signals at a time.
+   * @param handles what `start` has given @param signal called with the number of each signal
+   * @returns {Promise<{ wallMs: number }>}
+   */
+  async signalAll(handles, count, concurrency, signal) {
+    let next = 0;
+    const begin = performance.now();
+    await Promise.all(
+      Array.from({ length: concurrency }, async () => {
+        while (next < count) {
+          const n = next++;
+          // 7919 is prime: every workflow has its turn, and neighbours in time are far apart.
+          await signal(handles[(n * 7919) % handles.length], n);
+        }
+      }),
+    );
+    return { wallMs: performance.now() - begin };
+  }
+
   /** Starts workflows that stay open. */
   async open(type, taskQueue, count, concurrency) {
     let left = count;

@@ -28,3 +28,20 @@ export async function waits(): Promise<void> {
   });
   await condition(() => done);
 }
+
+export const add = defineSignal<[number]>('add');
+
+/** Counts and sums its signals until it is told to proceed. */
+export async function tally(): Promise<{ count: number; sum: number }> {
+  const total = { count: 0, sum: 0 };
+  let done = false;
+  setHandler(add, (n) => {
+    total.count += 1;
+    total.sum += n;
+  });
+  setHandler(proceed, () => {
+    done = true;
+  });
+  await condition(() => done);
+  return total;
+}
