@@ -194,16 +194,16 @@ it('forbidden calls in query handlers and validators fail the query or the updat
   const guilty = await h.start(worker, 'forbiddenCalls');
   const neighbouring = neighbours();
   const query = async (name: string) => (await rejection(guilty.query(name))).message;
-  expect(await query('schedules')).toBe('Activities may not be used in a query handler');
-  expect(await query('sleeps')).toBe('sleep() may not be used in a query handler');
-  expect(await query('continues')).toBe('continueAsNew() may not be used in a query handler');
+  expect(await query('schedules')).toMatch(/^Activities may not be used in a query handler; /);
+  expect(await query('sleeps')).toMatch(/^sleep\(\) may not be used in a query handler; /);
+  expect(await query('continues')).toMatch(/^continueAsNew\(\) may not be used in a query handler; /);
   expect(await query('cycle')).toMatch(/answer to the query cannot be turned into a payload/);
   expect(await query('throwsNull')).toBe('null');
   expect(await query('toString')).toMatch(/did not register a handler for toString/);
   expect(await guilty.query('fine')).toBe('fine');
   const update = async (name: string) =>
     (await rejection(guilty.executeUpdate(name, { args: [] }))).cause.message;
-  expect(await update('schedules')).toBe('Activities may not be used in an update validator');
+  expect(await update('schedules')).toMatch(/^Activities may not be used in an update validator; /);
   expect(await update('throwsNull')).toBe('null');
   expect(await guilty.executeUpdate('fine', { args: [] })).toBe('fine');
   expect(await disturbed([...(await neighbouring), guilty])).toBe(0);

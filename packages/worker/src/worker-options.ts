@@ -285,6 +285,8 @@ export interface CompiledWorkerOptions {
   readonly interceptors: CompiledWorkerInterceptors;
   readonly plugins: readonly WorkerPlugin[];
   readonly sinks: InjectedSinks<any>;
+  /** Histories are replayed; nothing runs. */
+  readonly replays?: boolean;
   readonly patchActivationCallback: PatchActivationCallback | undefined;
   readonly workflowFailureErrorTypes: Readonly<Record<string, readonly string[]>>;
   readonly showStackTraceSources: boolean;
@@ -661,10 +663,11 @@ export function compileReplayWorkerOptions(
   }
   check.done();
   const { replayName = DEFAULT_REPLAY_NAME, ...rest } = options;
-  return resolve(
+  const resolved = resolve(
     { ...rest, taskQueue: replayName, namespace: 'replay', enableNonLocalActivities: false },
     logger,
   );
+  return { ...resolved, replays: true };
 }
 
 function resolve(

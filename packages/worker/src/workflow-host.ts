@@ -116,7 +116,7 @@ export class WorkflowHost {
         buildId: options.workerDeploymentOptions?.version.buildId ?? options.buildId ?? bundle.buildId,
         replayingSinks: replayingSinks(options.sinks),
         showStackTraceSources: options.showStackTraceSources,
-        ...(options.activities !== undefined && { activityNames: activityNames(options.activities) }),
+        ...localActivityNames(options),
         ...loggedFrom(options, this.logger),
         traceCommands: onCommand !== undefined,
         ...(options.patchActivationCallback !== undefined && { decidesPatches: true }),
@@ -286,11 +286,12 @@ function loggedFrom({ sinks }: CompiledWorkerOptions, logger: Logger): { logLeve
     : {};
 }
 
-/** What local activities can be called. */
-function activityNames(activities: NonNullable<CompiledWorkerOptions['activities']>): string[] {
+/** What local activities can be called: none on a worker without activities. A replay knows of none and needs none. */
+function localActivityNames({ activities, replays }: CompiledWorkerOptions): { activityNames?: string[] } {
+  if (activities === undefined) return replays ? {} : { activityNames: [] };
   const { collectActivities } =
     require('@perdure/activity/runner') as typeof import('@perdure/activity/runner');
-  return [...collectActivities(activities).keys()];
+  return { activityNames: [...collectActivities(activities).keys()] };
 }
 
 function lanesOf({ pools }: Guest): number[] {

@@ -237,7 +237,7 @@ describe('a local activity', () => {
     const options = { registration: { activityNames: ['other'] } };
     const call = () => scenario(() => local.greet('x'), options);
     expect((await call().activate([job.start()])).failed).toBe(
-      "Local activity of type 'greet' not registered on worker; add it to the activities of the worker " +
+      'Local activity of type \'greet\' not registered on worker: it has "other"; add it to the activities of the worker ' +
         'that runs the workflow, or call it with proxyActivities()',
     );
     expect(await call().commands([job.start()], { isReplaying: true })).toHaveLength(1);

@@ -55,8 +55,9 @@ export class ActivationError extends WorkflowError {
 export class LocalActivityNotRegisteredError extends WorkflowError {
   override readonly code = 'LOCAL_ACTIVITY_NOT_REGISTERED';
 
-  constructor(activityType: string) {
-    super(`Local activity of type '${activityType}' not registered on worker`, {
+  constructor(activityType: string, known: readonly string[] = []) {
+    const has = known.length === 0 ? 'it has no activities' : `it has ${known.map(quote).join(', ')}`;
+    super(`Local activity of type '${activityType}' not registered on worker: ${has}`, {
       hint: 'add it to the activities of the worker that runs the workflow, or call it with proxyActivities()',
     });
   }

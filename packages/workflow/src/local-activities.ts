@@ -139,5 +139,5 @@ function checkRegistered(run: Run, activityType: string): void {
   const names = run.worker.registration.activityNames;
   if (run.replaying || names === undefined || names.includes(activityType) || names.includes('default'))
     return;
-  throw new LocalActivityNotRegisteredError(activityType);
+  throw new LocalActivityNotRegisteredError(activityType, names);
 }

@@ -49,7 +49,8 @@ describe('a query', () => {
     const [command] = await s.commands([job.query('unknown')]);
     expect(command.respondToQuery.failed.message).toBe(
       'Workflow did not register a handler for unknown. Registered queries: ' +
-        '[__stack_trace __enhanced_stack_trace __temporal_workflow_metadata get]',
+        '[__stack_trace __enhanced_stack_trace __temporal_workflow_metadata get]; ' +
+        'call setHandler() with a definition of that name before the workflow first awaits',
     );
   });
 

@@ -15,7 +15,7 @@ import { DeterminismViolationError, UnserializableValueError, WorkflowError } fr
 import type { RegisteredHandler } from './handlers';
 import { anyImplements, intercept, type QueryInput } from './interceptors';
 import { payloadsToArgs, toPayload, workflowContext } from './payloads';
-import { safeErrorToFailure } from './runtime/failures';
+import { refusal } from './runtime/failures';
 import type { Run } from './runtime/run';
 import type { EnhancedStackTrace } from './stack-trace-types';
 
@@ -136,7 +136,7 @@ function succeed(run: Run, queryId: string, value: unknown, registered: Register
 }
 
 function fail(run: Run, queryId: string, error: unknown): void {
-  run.commands.push({ respondToQuery: { queryId, failed: safeErrorToFailure(run, error) } });
+  run.commands.push({ respondToQuery: { queryId, failed: refusal(run, error) } });
 }
 
 function ignore(): void {}

@@ -19,7 +19,7 @@ import { type RegisteredHandler, trackHandler } from './handlers';
 import { intercept, type UpdateInput } from './interceptors';
 import { payloadsToArgs, toPayload, workflowContext } from './payloads';
 import { saveRandom } from './random';
-import { failsWorkflow, safeErrorToFailure } from './runtime/failures';
+import { failsWorkflow, refusal, safeErrorToFailure } from './runtime/failures';
 import { type Run, requireRun } from './runtime/run';
 
 export interface UpdateInfo {
@@ -64,7 +64,7 @@ function accept(run: Run, job: DoUpdate, info: UpdateInfo, registered: Registere
       validate(run, registered.validator, makeInput());
     input = makeInput(); // U2
   } catch (error) {
-    emit(run, { updateResponse: { protocolInstanceId, rejected: safeErrorToFailure(run, error) } }); // U3
+    emit(run, { updateResponse: { protocolInstanceId, rejected: refusal(run, error) } }); // U3
     return;
   }
   emit(run, { updateResponse: { protocolInstanceId, accepted: {} } }); // U1

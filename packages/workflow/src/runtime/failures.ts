@@ -44,11 +44,25 @@ export function taskFailure(run: Run | undefined, error: unknown): ProtoFailure 
         message: `workflow code has thrown ${message}, which is no Error; throw an ApplicationFailure to fail the workflow`,
       };
     }
-    if (!(error instanceof PerdureError) || typeof error.hint !== 'string') return failure;
-    return { ...failure, message: `${message}; ${error.hint}` };
+    return withHint(failure, error);
   } catch {
     return failure; // proxies and getters that throw
   }
+}
+
+/** The Failure of a query, or of an update that is refused: with the hint of errors of our own (F1). */
+export function refusal(run: Run, error: unknown): ProtoFailure {
+  const failure = safeErrorToFailure(run, error);
+  try {
+    return failure.encodedAttributes === undefined ? withHint(failure, error) : failure;
+  } catch {
+    return failure;
+  }
+}
+
+function withHint(failure: ProtoFailure, error: unknown): ProtoFailure {
+  if (!(error instanceof PerdureError) || typeof error.hint !== 'string') return failure;
+  return { ...failure, message: `${failure.message}; ${error.hint}` };
 }
 
 /** A Failure without the user's converters. */

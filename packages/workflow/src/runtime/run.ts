@@ -211,12 +211,10 @@ export function requireRun(api: string): Run {
 export function requireWritableRun(api: string): Run {
   const run = requireRun(api);
   if (run.readOnly !== undefined) {
-    throw new DeterminismViolationError(
-      `${api} may not be used in ${run.readOnly === 'query handler' ? 'a query handler' : 'an update validator'}`,
-      {
-        hint: `a ${run.readOnly} only reads the state of the workflow: it must not wait, schedule or change anything`,
-      },
-    );
+    const place = run.readOnly === 'query handler' ? 'a query handler' : 'an update validator';
+    throw new DeterminismViolationError(`${api} may not be used in ${place}`, {
+      hint: `${place} only reads the state of the workflow: it must not wait, schedule or change anything`,
+    });
   }
   return run;
 }
