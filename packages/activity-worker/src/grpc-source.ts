@@ -6,7 +6,8 @@
  * G1  A poll is sent only when a slot is free; the slot is taken until the outcome is delivered.
  * G2  Polls that fail are sent again for ever, with growing waits, save for requests that the server cannot take.
  * G3  An outcome is sent until the server has it, knows the activity no more, or the activity's time is over.
- * G4  Where the server ends polls at shutdown they are waited for: a task on its way is not lost.
+ * G4  Polls are not called back while tasks still come: one that is on its way then would be lost until it times out.
+ *     Where the server ends them itself it is asked to.
  * G5  Whatever makes an activity stop reaches the runner as one cancellation; the first one decides there.
  */
 import { FAILURE_SOURCE, SdkComponent } from '@perdure/common';
@@ -32,8 +33,10 @@ import type { TaskListener, TaskSource } from './task-source';
 
 /** How long after a timeout of an activity the worker says so itself: the server should have been first. */
 const TIMEOUT_SLACK_MS = 5000;
-/** Waits for polls that the server has promised to end. */
+/** Wait for polls that the server has promised to end. */
 const LAST_POLLS_MS = 5000;
+/** Polls that wait for longer than this without a task are called back: no task is on its way to them. */
+const QUIET_MS = 300;
 /** Least time between two log lines about failing polls. */
 const COMPLAINT_MS = 60_000;
 /** Longest delay a Node.js timer takes. */
@@ -77,6 +80,7 @@ export class GrpcTaskSource implements TaskSource {
   #graceOver = false;
   #fatal: unknown;
   #complainedAtMs = Number.NEGATIVE_INFINITY;
+  #lastTaskAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly options: ResolvedOptions,
@@ -168,6 +172,7 @@ export class GrpcTaskSource implements TaskSource {
       const polled = await this.#server.poll(group, this.#callBack.signal);
       this.#groups.update(polled.pollerGroupsInfo);
       if (!polled.taskToken?.length) return false;
+      this.#lastTaskAtMs = performance.now();
       this.#begin(polled.taskToken, polled);
       return true;
     } catch (error) {
@@ -196,13 +201,19 @@ export class GrpcTaskSource implements TaskSource {
     return true;
   }
 
+  /** G4 */
   async #callPollsBack(): Promise<void> {
-    if (this.parts.endsPollsOnShutdown) {
+    const done = new AbortController();
+    void this.#polling.then(() => done.abort());
+    const beganMs = performance.now();
+    for (let quietMs = 0; quietMs < QUIET_MS && !done.signal.aborted; ) {
+      await pause(QUIET_MS - quietMs, done.signal);
+      quietMs = performance.now() - Math.max(beganMs, this.#lastTaskAtMs);
+    }
+    if (this.parts.endsPollsOnShutdown && !done.signal.aborted) {
       try {
         await this.#server.sayGoodbye(this.#closing.signal);
-        const done = new AbortController();
-        void this.#polling.then(() => done.abort());
-        await pause(LAST_POLLS_MS, done.signal); // G4
+        await pause(LAST_POLLS_MS, done.signal);
       } catch (error) {
         this.#log('debug', 'The server could not be told that this worker stops', { error });
       }
