@@ -43,6 +43,7 @@ export class Runtime {
    * @throws {InvalidOptionsError} with all problems
    */
   static install(options: RuntimeOptions): Runtime {
+    const compiled = compileRuntimeOptions(options);
     const present = Runtime._instance;
     if (present !== undefined && !present.#discard()) {
       throw new IllegalStateError(
@@ -51,7 +52,7 @@ export class Runtime {
           : 'Runtime singleton has already been instantiated: install it before the first worker or connection is made',
       );
     }
-    const runtime = new Runtime(compileRuntimeOptions(options));
+    const runtime = new Runtime(compiled);
     Runtime.defaultOptions = options;
     Runtime._instance = runtime;
     Runtime.instantiator = 'install';
@@ -109,9 +110,10 @@ export class Runtime {
     return this.#workflows;
   }
 
-  /** Native lines reach the logger as soon as they arrive: nothing waits here. */
+  /** Gives native lines that are on their way to the logger now; without it they come a moment later. */
   flushLogs(): void {
-    // Kept for callers that flush before they read their logs.
+    const { runtimeTakeTelemetry: take } = loadNative();
+    if (this.#native !== undefined && take !== undefined) this.#onTelemetry(take(this.#native));
   }
 
   /** Keeps the native side open until `release`. @internal */
