@@ -1,5 +1,7 @@
+import { createServer, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import { status } from '@grpc/grpc-js';
-import { Connection, isGrpcServiceError } from './index';
+import { Connection, defaultGrpcRetryOptions, isGrpcServiceError, makeGrpcRetryInterceptor } from './index';
 
 describe('a call that waits for its next attempt', () => {
   it('ends with its last failure when the connection is closed, and nothing is thrown elsewhere', async () => {
@@ -17,6 +19,37 @@ describe('a call that waits for its next attempt', () => {
       expect(thrown).toEqual([]);
     } finally {
       process.off('uncaughtException', onThrown);
+    }
+  });
+});
+
+describe('a long poll', () => {
+  it('outlives more broken connections than a call has attempts', async () => {
+    // Takes connections, says that it speaks HTTP/2, and breaks them off in the middle of every call.
+    let calls = 0;
+    const server = createServer();
+    server.on('stream', (stream: ServerHttp2Stream) => {
+      calls++;
+      if (calls <= 4) setTimeout(() => stream.session?.destroy(), 550);
+      else {
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+        stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+        stream.end(Buffer.alloc(5)); // an empty message
+      }
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const retryOptions = defaultGrpcRetryOptions({ maxAttempts: 2, initialIntervalMs: () => 10 });
+    const connection = Connection.lazy({
+      address: `127.0.0.1:${port}`,
+      interceptors: [makeGrpcRetryInterceptor(retryOptions)],
+    });
+    try {
+      await connection.workflowService.getWorkflowExecutionHistory({ waitNewEvent: true });
+      expect(calls).toBe(5);
+    } finally {
+      await connection.close();
+      server.close();
     }
   });
 });

@@ -5,6 +5,8 @@
  * G1  A call is repeated only while its own deadline allows; past it the status is DEADLINE_EXCEEDED and tells the
  *     last failure.
  * G2  Cancelling a call also ends a wait between two attempts.
+ * G3  A long poll that was under way when its connection broke begins to count its attempts anew: it may have to wait
+ *     for hours, over any number of connections.
  *
  * Repeating is safe because every request that changes something carries a request id that stays the same.
  */
@@ -64,6 +66,16 @@ const RETRYABLE: ReadonlySet<status> = new Set<status>([
 const BROKEN_CONNECTION =
   /RST_STREAM|GOAWAY|ECONNRESET|EPIPE|stream (was )?(closed|reset|terminated)|connection (was )?(closed|dropped|reset)/i;
 
+/** A call that was open for this long had a connection, and waited for the server. */
+const LASTED_MS = 500;
+
+/** G3 */
+function brokeOff(lastedMs: number, { details }: StatusObject): boolean {
+  return (
+    lastedMs >= LASTED_MS && BROKEN_CONNECTION.test(details) && !/no connection established/i.test(details)
+  );
+}
+
 /** Whether another attempt may succeed where this one failed. */
 export function isRetryableError({ code, details }: StatusObject): boolean {
   return RETRYABLE.has(code) || (code === grpcStatus.INTERNAL && BROKEN_CONNECTION.test(details));
@@ -105,6 +117,7 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
     let listener: InterceptingListener;
     let response: unknown;
     let attempt = 1;
+    let begunAtMs = Date.now();
     let timer: NodeJS.Timeout | undefined;
     let current = nextCall(options);
 
@@ -114,6 +127,7 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
       listener.onReceiveStatus(final);
     };
     const onStatus = (received: StatusObject) => {
+      if (brokeOff(Date.now() - begunAtMs, received)) attempt = 1; // G3
       if (received.code === grpcStatus.OK || !retryableDecider(attempt, received)) {
         finish(received);
         return;
@@ -132,6 +146,7 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
       timer = setTimeout(() => {
         timer = undefined;
         attempt++;
+        begunAtMs = Date.now();
         response = undefined;
         try {
           current = nextCall(options);

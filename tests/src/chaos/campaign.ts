@@ -16,7 +16,7 @@ import { workflowsDir } from '../support/harness';
 import { type Random, randomOf } from '../support/random';
 import type { Faults } from '../support/unsteady-proxy';
 import { type Seen, SIGNALS, STEPS } from '../workflows/chaos';
-import { SCENARIOS, type ScenarioName, THROUGH_PROXY } from './scenarios';
+import { RESTARTS, SCENARIOS, type ScenarioName, THROUGH_PROXY } from './scenarios';
 import { World } from './world';
 
 export interface ChaosOptions {
@@ -47,7 +47,12 @@ const WORKFLOWS_PATH = join(workflowsDir, 'chaos.ts');
 export async function runChaos({ scenario, seed, workflows }: ChaosOptions): Promise<ChaosReport> {
   const random = randomOf(seed);
   const taskQueue = `chaos-${scenario}-${seed}`;
-  const world = await World.create({ taskQueue, seed, proxy: THROUGH_PROXY.has(scenario) });
+  const world = await World.create({
+    taskQueue,
+    seed,
+    proxy: THROUGH_PROXY.has(scenario),
+    durable: RESTARTS.has(scenario),
+  });
   const failures: string[] = [];
   try {
     const load = { done: false };

@@ -56,3 +56,5 @@ export const SCENARIOS = {
 export type ScenarioName = keyof typeof SCENARIOS;
 /** Scenarios in which all traffic, the client's too, goes through the proxy. */
 export const THROUGH_PROXY: ReadonlySet<ScenarioName> = new Set(['proxy', 'everything']);
+/** Scenarios that restart the server. */
+export const RESTARTS: ReadonlySet<ScenarioName> = new Set(['restart', 'everything']);

@@ -4,7 +4,7 @@
  * Owns    the processes, the file in which activities leave their traces, the port of the server.
  * W1  A server that is restarted has its state from before, and its address.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DevServer, startDevServer } from '@perdure/dev-server';
@@ -15,6 +15,8 @@ export interface WorldOptions {
   readonly taskQueue: string;
   readonly seed: number;
   readonly proxy: boolean;
+  /** Whether the server has to keep its state over a restart, which costs it half of its speed. */
+  readonly durable: boolean;
 }
 
 export class World {
@@ -32,8 +34,9 @@ export class World {
   ) {}
 
   static async create(options: WorldOptions): Promise<World> {
-    const directory = mkdtempSync(join(tmpdir(), 'perdure-chaos-'));
-    const server = await startDevServer(serverOptions(directory));
+    // What has to survive is the end of the server, not of the machine: memory will do, and is many times faster.
+    const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'perdure-chaos-'));
+    const server = await startDevServer(serverOptions(directory, options.durable));
     const proxy = options.proxy ? await UnsteadyProxy.listen(server.address, options.seed) : undefined;
     const world = new World(options, directory, server, proxy);
     await Promise.all([world.startWorker(), world.startWorker()]);
@@ -82,7 +85,7 @@ export class World {
     await ended.stop();
     await new Promise((resolve) => setTimeout(resolve, awayMs));
     const { port } = new URL(`tcp://${address}`);
-    this.server = await startDevServer({ ...serverOptions(this.directory), port: Number(port) });
+    this.server = await startDevServer({ ...serverOptions(this.directory, true), port: Number(port) });
   }
 
   /** The traces of activities: one entry for each time that one ran to its body. */
@@ -109,7 +112,7 @@ export class World {
   }
 }
 
-const serverOptions = (directory: string) => ({
+const serverOptions = (directory: string, durable: boolean) => ({
   useExisting: false,
-  dbFilename: join(directory, 'state.db'),
+  ...(durable && { dbFilename: join(directory, 'state.db') }),
 });
