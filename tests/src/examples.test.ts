@@ -100,9 +100,9 @@ describe('examples', () => {
           expect(await runClient('activities-only', ['3'])).toContain('result: counted to 3 in attempt 1');
           expect(await runClient('activities-only', ['600', 'cancel'])).toContain('cancelled');
           const before = worker.log().length;
-          unfinished = runClient('activities-only', ['45']);
+          unfinished = runClient('activities-only', ['30']);
           await until(() => worker.log().slice(before).includes('counting'));
-          worker.process.kill('SIGTERM'); // 2 s of grace are not enough for it
+          worker.process.kill('SIGTERM'); // 1 s of grace is not enough for it
           expect(await worker.ended).toBe(0);
         },
         file,
@@ -110,7 +110,7 @@ describe('examples', () => {
       await withWorker(
         'activities-only',
         async (worker) => {
-          expect(await unfinished).toContain('result: counted to 45 in attempt 2');
+          expect(await unfinished).toContain('result: counted to 30 in attempt 2');
           worker.process.kill('SIGTERM');
           expect(await worker.ended).toBe(0);
         },
@@ -128,8 +128,12 @@ describe('examples', () => {
       const said = hosts.map((host) => host.log().length);
       const busy = () => hosts.find((host, i) => host.log().slice(said[i]).includes('downloading'));
       await until(() => busy() !== undefined);
-      busy()!.process.kill('SIGKILL');
+      const lost = busy()!;
+      lost.process.kill('SIGKILL');
       expect(await slow).toMatch(/result: 3 lines, all on host/);
+      const left = hosts.find((host) => host !== lost)!;
+      left.process.kill('SIGTERM');
+      expect(await left.ended).toBe(0);
     } finally {
       for (const host of hosts) host.process.kill('SIGKILL');
       await Promise.all(hosts.map((host) => host.ended));

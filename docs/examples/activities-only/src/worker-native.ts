@@ -6,7 +6,7 @@ async function main(): Promise<void> {
     address: process.env.TEMPORAL_ADDRESS ?? 'localhost:7233',
     taskQueue: 'activities-only',
     activities,
-    shutdownGraceTime: '2s',
+    shutdownGraceTime: '1s',
   });
   await worker.run(); // until SIGINT or SIGTERM
 }

@@ -9,7 +9,7 @@ async function main(): Promise<void> {
       connection,
       taskQueue: 'activities-only',
       activities,
-      shutdownGraceTime: '2s',
+      shutdownGraceTime: '1s',
     });
     await worker.run(); // until SIGINT or SIGTERM
   } finally {
