@@ -1,6 +1,8 @@
 /** Stack traces of runs that wait, and promises that nobody handles, on a real server. */
+import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { ApplicationFailure } from '@perdure/common';
 import type { Worker } from '@perdure/worker';
 import type { EnhancedStackTrace } from '@perdure/workflow';
@@ -58,19 +60,45 @@ it('shows the line of the source where each thing is waited for, asked once and 
   await handle.terminate();
 });
 
-it('fails the task when a promise is rejected and nobody has taken it up', async () => {
-  const handle = await h.start(worker, 'forgetsToAwait');
-  await until(
-    async () => (await eventsOfType(handle, 'WorkflowTaskFailed')).length > 0,
-    'the task has failed',
-  );
-  const [failed] = await eventsOfType(handle, 'WorkflowTaskFailed');
-  const failure = failed!.workflowTaskFailedEventAttributes!.failure!;
-  expect(failure.message).toMatch(/^Unhandled Promise rejection/);
-  expect(JSON.stringify(failure)).toContain('nobody is there to catch this');
-  expect((await handle.describe()).status.name).toBe('RUNNING');
+it('shows who waits for a trigger, and where a timer was begun that several wait for', async () => {
+  const handle = await h.start(worker, 'waitsForOthers');
+  const stacks = await handle.query<string>('__stack_trace');
+  for (const text of ['nobody has pulled it', 'await Promise.all([waitsForTrigger', '// begun here']) {
+    expect(stacks).toContain(lineOf(text));
+  }
+  expect(stacks).toMatch(/at async waitsForTrigger /);
   await handle.terminate();
 });
+
+it('names what several wait for, on workers that do not show sources, until it can show more', async () => {
+  const own = await h.worker({ workflowsPath: file, maxCachedWorkflows: 0 });
+  await own.runUntil(async () => {
+    const handle = await h.start(own, 'waitsForOthers');
+    const [first, second] = [await handle.query('__stack_trace'), await handle.query('__stack_trace')];
+    expect(first).toMatch(/ {4}at timer 1 \(waited for in more than one place, or nowhere\)/);
+    expect(second).toContain(lineOf('// begun here'));
+    await handle.terminate();
+  });
+});
+
+it.each([false, true])(
+  'fails the task when a promise is rejected and nobody has taken it up (debugMode: %s)',
+  async (debugMode) => {
+    // Jest keeps from its tests what Node.js tells of rejections on the main thread.
+    if (debugMode) return expectDebugModeToFail();
+    const handle = await h.start(worker, 'forgetsToAwait');
+    await until(
+      async () => (await eventsOfType(handle, 'WorkflowTaskFailed')).length > 0,
+      'the task has failed',
+    );
+    const [failed] = await eventsOfType(handle, 'WorkflowTaskFailed');
+    const failure = failed!.workflowTaskFailedEventAttributes!.failure!;
+    expect(failure.message).toMatch(/^Unhandled Promise rejection/);
+    expect(JSON.stringify(failure)).toContain('nobody is there to catch this');
+    expect((await handle.describe()).status.name).toBe('RUNNING');
+    await handle.terminate();
+  },
+);
 
 it('fails the task when a predicate throws while the workflow waits', async () => {
   const handle = await h.start(worker, 'waitsForName');
@@ -85,3 +113,16 @@ it('fails the task when a predicate throws while the workflow waits', async () =
   expect(failure.stackTrace).toContain(lineOf("throw new Error('a predicate"));
   await handle.terminate();
 });
+
+/** The same in a process of its own. */
+async function expectDebugModeToFail(): Promise<void> {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [
+    join(__dirname, 'support', 'debug-worker.js'),
+    h.address,
+  ]);
+  expect(stderr).not.toMatch(/unhandledRejection/i);
+  expect(stdout.trim().split('\n')).toEqual([
+    expect.stringMatching(/^Unhandled Promise rejection: .*nobody is there to catch this/),
+    'still here',
+  ]);
+}

@@ -329,17 +329,33 @@ describe('the process', () => {
     expect([result.status, result.stdout.trim(), result.signal]).toEqual([status, 'done', null]);
   });
 
-  it('survives rejections of workflows on the calling thread, and still ends for its own', () => {
+  describe('with workflows on the calling thread', () => {
     const inline = (rest: string) =>
       run(
-        `const inline = await require(${JSON.stringify(require.resolve('./testing/pools'))}).testPool({ lost: 'Promise.reject(1); await wf.sleep(1);' }, { inline: true });
-         await inline.start('lost', 'b'); setTimeout(() => { console.log(inline.warnings.map(({ code }) => code).join()); ${rest} }, 10);`,
+        `const inline = await require(${JSON.stringify(require.resolve('./testing/pools'))}).testPool({
+           lost: 'Promise.reject(1); await wf.sleep(1);', fine: 'await wf.sleep(1);' }, { inline: true });
+         const lost = await inline.start('lost', 'b'); setTimeout(() => { console.log(lost.taskFailed); ${rest} }, 10);`,
       );
-    expect(inline('').stdout.trim()).toBe('UNHANDLED_REJECTION');
-    expect(inline('').status).toBe(0);
-    expect(inline('Promise.reject(new Error("mine"));')).toMatchObject({
-      status: 1,
-      stderr: expect.stringContaining('mine'),
+
+    it('survives their rejections, which fail the task as in lanes of their own', () => {
+      const result = inline(
+        "inline.start('fine', 'c').then(({ taskFailed }) => console.log(taskFailed, inline.warnings.length));",
+      );
+      expect(result.stdout.trim().split('\n')).toEqual([
+        expect.stringMatching(/^Unhandled Promise rejection: 1; await the promise/),
+        'undefined 0',
+      ]);
+      expect(result.status).toBe(0);
+    });
+
+    it.each([
+      ['a rejection', 'Promise.reject(new Error("mine"));'],
+      [
+        'an error in a callback that is due while a workflow runs',
+        `inline.start('fine', 'c'); process.nextTick(() => { throw new Error("mine"); });`,
+      ],
+    ])('still ends by %s of its own', (_, rest) => {
+      expect(inline(rest)).toMatchObject({ status: 1, stderr: expect.stringContaining('mine') });
     });
   });
 

@@ -630,6 +630,20 @@ function withoutStores(): AsyncResource {
   return scope;
 }
 
+/**
+ * Lets Node.js tell of rejections that nothing handles, while it is known which run made them. Callbacks of the program
+ * that are due anyway run too; what they throw is the program's, not the lane's.
+ */
+function flushProgram(): void {
+  try {
+    (process as { _tickCallback?: () => void })._tickCallback?.();
+  } catch (error) {
+    setImmediate(() => {
+      throw error;
+    });
+  }
+}
+
 /** As `RuntimeHost.decidePatch` gives it; never throws. */
 function decision({ onPatch }: Resolved, request: PatchRequest): string {
   try {
@@ -669,6 +683,7 @@ class InlineLane implements LaneHandle {
       });
     };
     process.on('unhandledRejection', listener);
+    lane.flushRejections = flushProgram;
     const data = options.transportData?.(number).data;
     const scope = withoutStores();
     const onBatch = (batch: Uint8Array) => scope.runInAsyncScope(() => lane.handleBatch(batch));

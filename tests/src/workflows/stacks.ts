@@ -6,6 +6,7 @@ import {
   setHandler,
   sleep,
   startChild,
+  Trigger,
   workflowInfo,
 } from '@perdure/workflow';
 
@@ -47,4 +48,15 @@ export async function waitsForName(): Promise<string> {
     return name !== '';
   });
   return `${workflowInfo().workflowType} ${name}`;
+}
+
+/** Waits for a trigger, and twice for one timer. */
+export async function waitsForOthers(): Promise<void> {
+  const trigger = new Trigger<void>();
+  const shared = sleep('1 hour'); // begun here
+  await Promise.all([waitsForTrigger(trigger), shared, shared]);
+}
+
+async function waitsForTrigger(trigger: Trigger<void>): Promise<void> {
+  await trigger; // nobody has pulled it
 }

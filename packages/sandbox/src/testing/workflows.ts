@@ -46,6 +46,7 @@ export function registrationOf(worker: number): WorkerRegistration {
     buildId: '',
     replayingSinks: [],
     showStackTraceSources: false,
+    logLevel: 'ERROR',
     workflowFailureErrorTypes: {},
   };
 }
