@@ -44,8 +44,8 @@ export interface ConnectionLike {
   withAbortSignal<R>(abortSignal: AbortSignal, fn: () => Promise<R>): Promise<R>;
 }
 
-/** Key under which a connection says what else it can do. */
-export const InternalConnectionLikeSymbol = Symbol('__temporal_internal_client_connection_like');
+/** Key under which a connection says what else it can do; registered, for connections that load nothing of this package. */
+export const InternalConnectionLikeSymbol: unique symbol = Symbol.for('perdure.client.connection-like');
 export type InternalConnectionLike = ConnectionLike & {
   [InternalConnectionLikeSymbol]?: {
     /** Whether a worker on the same connection could take the first task from the start's response. */
