@@ -95,6 +95,14 @@ describe('activities', () => {
     expect(scheduled[3].heartbeatTimeout).toBe(0);
   });
 
+  it('are scheduled through createActivityHandle, the older spelling of proxyActivities', async () => {
+    const handle = await h.start(worker, 'olderSpelling');
+    expect(await handle.result()).toEqual(['as it was written then']);
+    expect(await attributesOf(handle, 'ActivityTaskScheduled')).toMatchObject([
+      { activityType: { name: 'echo' }, startToCloseTimeout: 1000 },
+    ]);
+  });
+
   it.each([
     ['TRY_CANCEL', true, true],
     ['WAIT_CANCELLATION_COMPLETED', true, false],

@@ -6,6 +6,7 @@ import {
   type ChildWorkflowOptions,
   type ContinueAsNewOptions,
   condition,
+  createActivityHandle,
   createEventGroup,
   defineSignal,
   executeChild,
@@ -224,4 +225,10 @@ export async function describesItself(): Promise<unknown[]> {
   upsertMemo({ added: 3 });
   note();
   return seen;
+}
+
+/** As the pages of the time before version 1.0 have it. */
+export async function olderSpelling(): Promise<unknown> {
+  const { echo } = createActivityHandle<Activities>({ startToCloseTimeout: '1s' });
+  return echo('as it was written then');
 }
