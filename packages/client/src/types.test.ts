@@ -8,6 +8,7 @@ import {
   type SignalDefinition,
   type UpdateDefinition,
   WithStartWorkflowOperation,
+  WorkflowClient,
   type WorkflowHandle,
   type WorkflowHandleWithSignaledRunId,
   type WorkflowHandleWithStartDetails,
@@ -143,6 +144,20 @@ async function compileTimeChecks() {
     spec: { calendars: [{ month: 'MAI' }] },
     action: { type: 'startWorkflow', workflowType: noArguments, taskQueue: 'q' },
   });
+
+  // only here
+  const older = new WorkflowClient().createWorkflowHandle(order, { taskQueue: 'q' });
+  const executedSo = await older.execute('a', [1]);
+  same<{ total: number }, typeof executedSo>(true);
+  same<Promise<string>, ReturnType<typeof older.start>>(true);
+  await older.signalWithStart(add, [1, 'x'], ['a', []]);
+  // @ts-expect-error the arguments are missing
+  await older.execute();
+  // @ts-expect-error the first argument must be a string
+  await older.start(1, [1]);
+  // @ts-expect-error the task queue is missing
+  new WorkflowClient().createWorkflowHandle(order, {});
+  // end
 
   // @ts-expect-error the conflict policy is missing
   new WithStartWorkflowOperation(order, { ...base, args: ['a', []] });
