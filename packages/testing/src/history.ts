@@ -139,7 +139,9 @@ async function messageOf(source: HistorySource): Promise<History> {
   const events = (value as History | undefined)?.events;
   if (!Array.isArray(events) || events.length === 0)
     throw new ValueError('The history has no events: takes a handle, a History message or its JSON');
-  return typeof events[0]!.eventType === 'number' ? (value as History) : historyFromJSON(value);
+  // Only messages have 64-bit numbers as objects; JSON may spell event types either way.
+  const isMessage = events.every((event) => typeof event?.eventId?.toNumber === 'function');
+  return isMessage ? (value as History) : historyFromJSON(value);
 }
 
 function parse(text: string): unknown {
