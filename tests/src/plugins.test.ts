@@ -95,6 +95,50 @@ describe('a plugin on a native connection', () => {
     }
   });
 
+  it('comes after those of the worker, and alone configures the client of the worker', async () => {
+    const calls: string[] = [];
+    const noting = (name: string) => ({
+      name,
+      configureWorker: (options: any) => {
+        calls.push(`${name} configures the worker`);
+        return options;
+      },
+      configureClient: (options: any) => {
+        calls.push(`${name} configures the client`);
+        return options;
+      },
+      runWorker: async (worker: Worker, next: (worker: Worker) => Promise<void>) => {
+        calls.push(`${name} runs`);
+        await next(worker);
+      },
+    });
+    const connection = await NativeConnection.connect({
+      address: h.address,
+      plugins: [noting('of the connection')],
+    });
+    try {
+      const worker = await Worker.create({
+        connection,
+        taskQueue: `queue-${randomUUID()}`,
+        identity: 'myself',
+        activities: { async nothing() {} },
+        plugins: [noting('of the worker')],
+      });
+      await worker.runUntil(async () => {
+        expect(worker.client!.options.identity).toBe('myself');
+      });
+      expect(calls).toEqual([
+        'of the worker configures the worker',
+        'of the connection configures the worker',
+        'of the worker runs',
+        'of the connection runs',
+        'of the connection configures the client',
+      ]);
+    } finally {
+      await connection.close();
+    }
+  });
+
   it('is asked about bundles, by workers and ahead of time', async () => {
     const modules: (string[] | undefined)[] = [];
     const histories: unknown[] = [];

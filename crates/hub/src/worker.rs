@@ -278,8 +278,7 @@ impl Worker {
             };
             match made {
                 Ok(core) => worker.poll(&core),
-                Err(_) if worker.is_stopping() => worker.drained_all(),
-                Err(error) => worker.fatal(error.code(), &error.to_string()),
+                Err(error) => worker.end_unpolled(&error),
             }
         });
         Ok(())
@@ -681,6 +680,23 @@ impl Worker {
             if enabled {
                 self.drained(poller);
             }
+        }
+    }
+
+    /// It cannot begin to poll, or need not any more.
+    fn end_unpolled(self: &Arc<Self>, error: &HubError) {
+        let asked = self.is_stopping();
+        if !asked {
+            self.fatal(error.code(), &error.to_string());
+        }
+        match self.any_core() {
+            // The core's worker can be finalized only after its polls have said that they are shut down.
+            Some(core) => {
+                self.shutdown();
+                self.poll(&core);
+            }
+            None if asked => self.drained_all(),
+            None => {}
         }
     }
 

@@ -33,6 +33,7 @@ fn main(mut cx: ModuleContext) -> NeonResult<()> {
     export(cx, "version", version)?;
     export(cx, "runtimeOpen", runtime_open)?;
     export(cx, "runtimeClose", runtime_close)?;
+    export(cx, "runtimeTakeTelemetry", runtime_take_telemetry)?;
     export(cx, "connectionOpen", connection_open)?;
     export(cx, "connectionUpdate", connection_update)?;
     export(cx, "connectionCall", connection_call)?;
@@ -91,6 +92,11 @@ fn runtime_open<'cx>(cx: &mut FunctionContext<'cx>) -> Given<'cx> {
 fn runtime_close<'cx>(cx: &mut FunctionContext<'cx>) -> Given<'cx> {
     runtime(cx, 0)?.close();
     undefined(cx)
+}
+
+fn runtime_take_telemetry<'cx>(cx: &mut FunctionContext<'cx>) -> Given<'cx> {
+    let batch = runtime(cx, 0)?.take_telemetry();
+    Ok(JsUint8Array::from_slice(cx, &batch)?.upcast())
 }
 
 // Connection

@@ -31,6 +31,9 @@ export interface Native {
   /** Flushes telemetry and ends the runtime's threads. Idempotent. */
   runtimeClose(runtime: RuntimeHandle): void;
 
+  /** A TelemetryBatch with everything that the listener has not been given yet. */
+  runtimeTakeTelemetry(runtime: RuntimeHandle): Uint8Array;
+
   /**
    * The number of a metric of the core's exporter, by which records name it; the same for equal definitions.
    * @param definition MetricDefinition

@@ -9,7 +9,17 @@ import Long from 'long';
 import { DefaultLogger } from './logger';
 import { MetricsBuffer } from './metrics-buffer';
 import type { Check } from './options-check';
-import { anyFunction, anyObject, arrayOf, duration, flag, OptionsCheck, oneOf, text } from './options-check';
+import {
+  anyFunction,
+  anyObject,
+  anything,
+  arrayOf,
+  duration,
+  flag,
+  OptionsCheck,
+  oneOf,
+  text,
+} from './options-check';
 
 /** Directives by source: the SDK core, and everything else. */
 export interface CoreLogFilterOptions {
@@ -81,6 +91,8 @@ export type MetricsExporterConfig = {
   globalTags?: Record<string, string>;
   /** (=true) */
   attachServiceName?: boolean;
+  /** @deprecated use `otel.temporality` */
+  temporality?: 'cumulative' | 'delta';
 } & (PrometheusMetricsExporter | OtelCollectorExporter | BufferedMetricsExporter);
 
 export interface TelemetryOptions {
@@ -88,6 +100,12 @@ export interface TelemetryOptions {
   logging?: LogExporterConfig;
   /** (=off) */
   metrics?: MetricsExporterConfig;
+  /** @deprecated use `logging.filter` */
+  tracingFilter?: string;
+  /** True: metrics without the prefix `temporal_`. @deprecated use `metrics.metricPrefix` */
+  noTemporalPrefixForMetrics?: boolean;
+  /** @deprecated ignored */
+  tracing?: unknown;
 }
 
 /** Options of `Runtime.install`. */
@@ -151,7 +169,13 @@ export function compileRuntimeOptions(options: RuntimeOptions): CompiledRuntimeO
   check.object('', options, CHECKS);
   const telemetry = options?.telemetryOptions;
   if (telemetry !== undefined) {
-    check.object('telemetryOptions', telemetry, { logging: anyObject, metrics: anyObject });
+    check.object('telemetryOptions', telemetry, {
+      logging: anyObject,
+      metrics: anyObject,
+      tracingFilter: text,
+      noTemporalPrefixForMetrics: flag,
+      tracing: anything,
+    });
     checkLogging(check, telemetry?.logging);
     checkMetrics(check, telemetry?.metrics);
   }
@@ -226,12 +250,13 @@ function checkMetrics(check: OptionsCheck, metrics: unknown): void {
 
 function resolve({
   logger = new DefaultLogger('INFO'),
-  telemetryOptions: { logging = {}, metrics } = {},
+  telemetryOptions: { logging = {}, metrics, tracingFilter, noTemporalPrefixForMetrics = false } = {},
   workerHeartbeatInterval = 60_000,
   shutdownSignals = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2'],
 }: RuntimeOptions): CompiledRuntimeOptions {
   const level = logging.forward?.level;
-  const filter = logging.filter ?? { core: level ?? 'WARN', other: 'ERROR' as const };
+  const byLevel = level === undefined ? undefined : { core: level, other: level };
+  const filter = logging.filter ?? byLevel ?? tracingFilter ?? { core: 'WARN' as const };
   return {
     logger,
     shutdownSignals,
@@ -242,15 +267,15 @@ function resolve({
         forward: logging.forward !== undefined,
         consoleFormat: logging.console?.format ?? 'compact',
       },
-      metrics: metrics && metricsMessage(metrics),
+      metrics: metrics && metricsMessage(metrics, noTemporalPrefixForMetrics ? '' : 'temporal_'),
       workerHeartbeatIntervalMs: Long.fromNumber(msToNumber(workerHeartbeatInterval)),
       ioThreads: 0,
     },
   };
 }
 
-function metricsMessage(metrics: MetricsExporterConfig): MetricsMessage {
-  const { metricPrefix = 'temporal_', globalTags = {}, attachServiceName = true } = metrics;
+function metricsMessage(metrics: MetricsExporterConfig, prefix: string): MetricsMessage {
+  const { metricPrefix = prefix, temporality, globalTags = {}, attachServiceName = true } = metrics;
   return {
     prefix: metricPrefix,
     globalTags,
@@ -271,7 +296,7 @@ function metricsMessage(metrics: MetricsExporterConfig): MetricsMessage {
         headers: metrics.otel.headers ?? {},
         exportIntervalMs: Long.fromNumber(msToNumber(metrics.otel.metricsExportInterval ?? 1000)),
         secondsForDurations: metrics.otel.useSecondsForDurations ?? false,
-        deltaTemporality: metrics.otel.temporality === 'delta',
+        deltaTemporality: (metrics.otel.temporality ?? temporality) === 'delta',
         histogramBuckets: buckets(metrics.otel.histogramBucketOverrides),
       },
     }),

@@ -42,6 +42,19 @@ describe('options', () => {
     }
   });
 
+  it('understand the older names', () => {
+    const { message } = compileRuntimeOptions({
+      telemetryOptions: {
+        tracingFilter: 'temporalio_sdk_core=INFO',
+        noTemporalPrefixForMetrics: true,
+        tracing: {},
+        metrics: { otel: { url: 'http://localhost' }, temporality: 'delta' },
+      },
+    });
+    expect(message.logging?.filter).toBe('temporalio_sdk_core=INFO');
+    expect(message.metrics).toMatchObject({ prefix: '', otlp: { deltaTemporality: true } });
+  });
+
   it('make directives for the core and for the rest', () => {
     expect(makeTelemetryFilterString({ core: 'DEBUG' })).toMatch(/^ERROR,.*temporalio_sdk_core=DEBUG/);
   });

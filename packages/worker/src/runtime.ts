@@ -112,8 +112,7 @@ export class Runtime {
 
   /** Gives native lines that are on their way to the logger now; without it they come a moment later. */
   flushLogs(): void {
-    const { runtimeTakeTelemetry: take } = loadNative();
-    if (this.#native !== undefined && take !== undefined) this.#onTelemetry(take(this.#native));
+    if (this.#native !== undefined) this.#onTelemetry(loadNative().runtimeTakeTelemetry(this.#native));
   }
 
   /** Keeps the native side open until `release`. @internal */
@@ -172,6 +171,7 @@ export class Runtime {
     process.off('exit', this.#onExit);
     this.#workflows?.close();
     this.#workflows = undefined;
+    this.flushLogs();
     if (this.#native !== undefined) loadNative().runtimeClose(this.#native);
     this.#native = undefined;
   }
