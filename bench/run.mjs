@@ -43,7 +43,7 @@ const rounds = options.quick ? 1 : Number(options.rounds);
 /** Counts are cut to a tenth with --quick. */
 const n = (count) => (options.quick ? Math.max(1, Math.round(count / 10)) : count);
 
-const SUITES = { replay, live, startup, bundling, memory, cache, size };
+const SUITES = { replay, live, startup, bundling, memory, cache, size, client };
 const wanted = options.only?.split(',') ?? Object.keys(SUITES);
 for (const name of wanted)
   if (!SUITES[name]) throw new Error(`--only ${name}: takes ${Object.keys(SUITES).join(', ')}`);
@@ -322,6 +322,42 @@ async function cache() {
     }
   } finally {
     await load.close();
+    await server.stop();
+  }
+}
+
+/** Loading the client, and starting workflows with it, one after the other and many at a time. */
+async function client() {
+  const server = await startDevServer({ useExisting: false });
+  const [one, many, concurrency] = [n(300), n(2000), 50];
+  try {
+    for (let round = 0; round < rounds; round += 1) {
+      for (const who of ['perdure', 'official']) {
+        const queue = `client-${who}-${round}`;
+        const command = [process.execPath, program(who, 'client.cjs'), server.address, queue].concat(
+          [one, many, concurrency].map(String),
+        );
+        const { load, firstCallMs, sequential, concurrent, rssBytes } = await runProgram(command);
+        record('client: loading, wall', 'ms', who, load.wallMs);
+        record('client: loading, CPU', 'ms', who, load.cpuMs);
+        record('client: loading and connecting', 'ms', who, firstCallMs);
+        record('client: start, latency p50', 'ms', who, percentile(sequential.latenciesMs, 0.5));
+        record('client: start, latency p99', 'ms', who, percentile(sequential.latenciesMs, 0.99));
+        record('client: start, CPU one at a time', 'ms', who, sequential.cpuMs / one);
+        record(`client: start, CPU ${concurrency} at a time`, 'ms', who, concurrent.cpuMs / many);
+        record(
+          `client: starts ${concurrency} at a time`,
+          'starts/s',
+          who,
+          (many * 1000) / concurrent.wallMs,
+          {
+            higherIsBetter: true,
+          },
+        );
+        record('client: RSS at the end', 'MB', who, rssBytes / MB);
+      }
+    }
+  } finally {
     await server.stop();
   }
 }
