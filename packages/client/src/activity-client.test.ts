@@ -888,7 +888,7 @@ describe('the traffic', () => {
         setting: 'history.enableStandaloneActivityOperatorCommands',
       });
       expect(await failureOf(activity.count(''))).toMatchObject({
-        code: 'CLIENT_RPC_FAILED',
+        code: 'CLIENT_PERMISSION_DENIED',
         message: 'Failed to count activities: not yours',
         cause: { code: status.PERMISSION_DENIED },
       });
