@@ -9,7 +9,7 @@ import {
   WorkflowFailedError,
 } from '@perdure/client';
 import { defineSearchAttributeKey } from '@perdure/common';
-import { type DevServer, startDevServer } from '@perdure/dev-server';
+import { type DevServer, startDevServer, startTestServer } from '@perdure/dev-server';
 import { IndexedValueType } from '@perdure/proto/temporal/api/enums/v1/common';
 import { HandWorker } from './testing/hand-worker';
 
@@ -182,9 +182,84 @@ describe('workflows', () => {
       expect(info.typedSearchAttributes.get(region)).toBe('north');
     }
     await handle!.terminate();
+    // The older form: every value in a list.
+    const untyped = await client.workflow.start('open', {
+      ...options(),
+      searchAttributes: { [name]: ['south'] },
+    });
+    expect((await untyped.describe()).searchAttributes).toEqual({ [name]: ['south'] });
+    await untyped.terminate();
     await operatorService.removeSearchAttributes({ namespace: 'default', searchAttributes: [name] });
     const after = await operatorService.listSearchAttributes({ namespace: 'default' });
     expect(after.customAttributes).not.toHaveProperty(name);
+  });
+});
+
+describe('ids of closed workflows', () => {
+  it('are used again as the reuse policy allows', async () => {
+    const failed = options({ args: ['x'] });
+    await expect(client.workflow.execute('fail', failed)).rejects.toBeInstanceOf(WorkflowFailedError);
+    const again = { ...failed, workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY' as const };
+    expect(await client.workflow.execute('echo', again)).toBe('x');
+    await expect(client.workflow.start('echo', again)).rejects.toMatchObject({
+      code: 'WORKFLOW_EXECUTION_ALREADY_STARTED',
+      cause: { code: 6 },
+    });
+    expect(
+      await client.workflow.execute('echo', { ...failed, workflowIdReusePolicy: 'ALLOW_DUPLICATE' }),
+    ).toBe('x');
+  });
+});
+
+describe('workflows by name in another namespace', () => {
+  it('start, answer and end there, and are not seen from here', async () => {
+    const namespace = `other-${randomUUID().slice(0, 8)}`;
+    await connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: { seconds: 86_400 as never, nanos: 0 },
+    });
+    const there = new Client({ connection, namespace });
+    await eventually(
+      () => there.workflow.count().catch((error) => error.code),
+      (counted) => typeof counted === 'object',
+    );
+    const polyglot = new HandWorker(connection, taskQueue, {}, namespace);
+    try {
+      const { handle } = await eventually(
+        () =>
+          there.workflow.start('open', { ...options(), args: ['by', 'name'] }).then(
+            (started) => ({ handle: started }),
+            () => ({ handle: undefined }),
+          ),
+        (started) => started.handle !== undefined,
+      );
+      await handle!.signal('any signal', { of: 'any shape' });
+      expect(await handle!.query('args')).toEqual(['by', 'name']);
+      await expect(client.workflow.getHandle(handle!.workflowId).describe()).rejects.toMatchObject({
+        code: 'WORKFLOW_EXECUTION_NOT_FOUND',
+      });
+      await handle!.terminate();
+      expect(await there.workflow.execute('echo', { ...options(), args: ['there'] })).toBe('there');
+    } finally {
+      await polyglot.stop();
+    }
+  });
+});
+
+describe('the test service', () => {
+  it('tells and moves the time of a time-skipping server', async () => {
+    const skipping = await startTestServer();
+    const time = await Connection.connect({ address: skipping.address });
+    try {
+      const { testService } = time;
+      const now = async () => Number((await testService!.getCurrentTime({})).time!.seconds);
+      const before = await now();
+      await testService!.unlockTimeSkippingWithSleep({ duration: { seconds: 3_600 as never, nanos: 0 } });
+      expect((await now()) - before).toBeGreaterThanOrEqual(3_600);
+    } finally {
+      await time.close();
+      await skipping.stop();
+    }
   });
 });
 
