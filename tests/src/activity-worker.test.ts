@@ -430,6 +430,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('an activity-only wo
 });
 
 describe('workers that come and go', () => {
+  const COUNT = 150;
   let polite: DevServer;
   beforeAll(async () => {
     polite = await startDevServer({
@@ -439,10 +440,10 @@ describe('workers that come and go', () => {
   afterAll(() => polite?.stop());
 
   /**
-   * Runs 300 activities on workers of which each lives for a moment.
+   * Runs activities on workers of which each lives for a moment.
    * @returns how many tasks were lost on their way to a worker, and had to time out
    */
-  async function run300(address: string, make: (options: CommonActivityWorkerOptions) => Promise<AnyWorker>) {
+  async function runAll(address: string, make: (options: CommonActivityWorkerOptions) => Promise<AnyWorker>) {
     const native = await NativeConnection.connect({ address });
     const flows = await Worker.create({
       connection: native,
@@ -459,13 +460,13 @@ describe('workers that come and go', () => {
     };
     let workers = 0;
     await flows.runUntil(async () => {
-      const options = { taskQueue, startToCloseTimeout: '3s', ...quickly };
+      const options = { taskQueue, startToCloseTimeout: '2s', ...quickly };
       let done = false;
       const finished = client.workflow
         .execute('callMany', {
           workflowId: randomUUID(),
           taskQueue: flows.options.taskQueue,
-          args: ['work', 300, options],
+          args: ['work', COUNT, options],
         })
         .finally(() => {
           done = true;
@@ -479,10 +480,10 @@ describe('workers that come and go', () => {
           shutdownGraceTime: '5s',
           maxConcurrentActivityTaskExecutions: 4,
         });
-        const stop = Promise.race([new Promise((resolve) => setTimeout(resolve, 150)), finished]);
+        const stop = Promise.race([new Promise((resolve) => setTimeout(resolve, 100)), finished]);
         await worker.runUntil(() => stop.catch(() => undefined));
       }
-      expect(await finished).toEqual(Array.from({ length: 300 }, (_, i) => i));
+      expect(await finished).toEqual(Array.from({ length: COUNT }, (_, i) => i));
     });
     await client.connection.close();
     await native.close();
@@ -495,7 +496,7 @@ describe('workers that come and go', () => {
 
   it('lose next to no task over plain gRPC, on a server that ends polls', async () => {
     const own = await Connection.connect({ address: polite.address });
-    const lost = await run300(polite.address, (options) =>
+    const lost = await runAll(polite.address, (options) =>
       ActivityWorker.create({ connection: own, ...options }),
     );
     expect(lost).toBeLessThanOrEqual(FEW);
@@ -503,12 +504,12 @@ describe('workers that come and go', () => {
   }, 60_000);
 
   it('lose next to no task over plain gRPC, on any server', async () => {
-    const lost = await run300(h.address, (options) => ActivityWorker.create({ connection, ...options }));
+    const lost = await runAll(h.address, (options) => ActivityWorker.create({ connection, ...options }));
     expect(lost).toBeLessThanOrEqual(FEW);
   }, 60_000);
 
   it('finish all work on the native core', async () => {
-    await run300(h.address, (options) => NativeActivityWorker.create({ address: h.address, ...options }));
+    await runAll(h.address, (options) => NativeActivityWorker.create({ address: h.address, ...options }));
   }, 60_000);
 });
 
@@ -578,5 +579,26 @@ describe('over plain gRPC, while the server is away', () => {
     });
     await wobbly.close();
     await way.close();
+  });
+
+  it('fails, and says why, when its connection is closed under it', async () => {
+    const own = await Connection.connect({ address: h.address });
+    const worker = await ActivityWorker.create({
+      connection: own,
+      taskQueue: `queue-${randomUUID()}`,
+      logger: new LineKeeper(),
+      maxConcurrentActivityTaskPolls: 1,
+      activities: { work: async () => 1 },
+    });
+    const failed = rejection(worker.run());
+    await call(worker, 'work');
+    await own.close(); // leaves the poll that waits: it still brings a task, and the next one cannot be sent
+    const options = { startToCloseTimeout: '1s', ...once };
+    expect(await call(worker, 'work', [], options)).toEqual({ timeout: 'START_TO_CLOSE' });
+    const error = await failed;
+    expect(error).toMatchObject({ code: 'ACTIVITY_WORKER_FAILED', cause: { code: 'ILLEGAL_STATE' } });
+    expect(worker.getState()).toBe('FAILED');
+    expect(() => worker.shutdown()).toThrow(/Not running/);
+    expect((await rejection(worker.run())).code).toBe('ILLEGAL_STATE');
   });
 });

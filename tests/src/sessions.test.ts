@@ -110,6 +110,7 @@ it('leaves the session open to clean up in when its workflow is cancelled', asyn
     );
     await handle.cancel();
     expect(await handle.result()).toBe('cleaned true, then SessionClosedError, CLOSED');
+    await Worker.runReplayHistory({ workflowsPath }, await handle.fetchHistory());
     expect(plugin.sessions).toEqual([]);
     const waiting = await h.start(worker, 'keepsSession', [{ taskQueue: 'no host here' }]);
     await until(async () => (await stateOf(waiting)) === 'waiting', 'it waits');
@@ -124,12 +125,38 @@ it('comes back to the host of a complete session', async () => {
   const run = other.worker.run();
   await one.worker.runUntil(async () => {
     for (let i = 0; i < 2; i++) {
-      expect(await h.execute(one.worker, 'comesBack')).toEqual({ same: true, gone: 'SessionCreationError' });
+      const handle = await h.start(one.worker, 'comesBack');
+      expect(await handle.result()).toEqual({ same: true, gone: 'SessionCreationError' });
+      await Worker.runReplayHistory({ workflowsPath }, await handle.fetchHistory());
     }
   });
   other.worker.shutdown();
   await run;
 });
+
+it('opens sessions for workflows of a versioned worker', async () => {
+  const version = { deploymentName: `deployment-${randomUUID()}`, buildId: 'b1' };
+  const own: Partial<WorkerOptions> = {
+    workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' },
+  };
+  const { worker, plugin } = await host(newQueue(), {}, own);
+  await worker.runUntil(async () => {
+    const { workflowService } = h.connection;
+    await until(
+      () =>
+        workflowService
+          .setWorkerDeploymentCurrentVersion({ namespace: 'default', ...version, identity: 'test' })
+          .then(
+            () => true,
+            () => false,
+          ),
+      'the version is current',
+      20_000,
+    );
+    const { places } = await h.execute(worker, 'allInOnePlace', [2]);
+    expect(new Set(places)).toEqual(new Set([plugin.resourceId]));
+  });
+}, 60_000);
 
 it('ends with its worker: open sessions fail at once, and say so', async () => {
   const taskQueue = newQueue();
