@@ -1,4 +1,5 @@
 import { proxyActivities, sleep } from '@perdure/workflow';
+import { polite } from './helpers';
 
 interface Activities {
   greet(name: string): Promise<string>;
@@ -8,7 +9,7 @@ const { greet } = proxyActivities<Activities>({ startToCloseTimeout: '1 minute' 
 
 export async function greeting(name: string): Promise<string> {
   await sleep(1);
-  return await greet(name);
+  return await greet(polite(name));
 }
 
 /** Nobody calls it: coverage has to say so. */
