@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { CancelledFailure, Context } from '@perdure/activity';
 import type { Worker } from '@perdure/worker';
-import { eventNames, harness, rejection, until, workflowsDir } from './support/harness';
-import { attributesOf } from './support/plain';
+import { eventNames, eventsOfType, harness, rejection, until, workflowsDir } from './support/harness';
+import { attributesOf, plain } from './support/plain';
 
 const h = harness();
 const workflowsPath = join(workflowsDir, 'commands.ts');
@@ -182,6 +182,10 @@ it('timers have their duration, summary and groups; cleared ones are cancelled',
     { timerId: '2', startToFireTimeout: 10 },
     { timerId: '3', startToFireTimeout: 3_600_000, summary: 'a deadline' },
   ]);
+  const events = await eventsOfType(handle, 'TimerStarted');
+  expect(
+    events.map(({ eventGroupMarkers }) => eventGroupMarkers?.map(({ label }) => plain(label))),
+  ).toMatchObject([[], [{ label: 'a group' }, { id: 'other', label: 'another' }], []]);
   expect(await attributesOf(handle, 'TimerFired')).toMatchObject([{ timerId: '2' }, { timerId: '1' }]);
   expect(await attributesOf(handle, 'TimerCanceled')).toMatchObject([{ timerId: '3' }]);
 });
@@ -404,4 +408,73 @@ it('memo and search attributes change in events of their own, in both forms, and
   const description = await handle.describe();
   expect(description.memo).toEqual({ kept: 2, added: 3 });
   expect(description.typedSearchAttributes.getAll().map(({ key }) => key.name)).toEqual(['BuildIds']);
+});
+
+it('a run knows everything about itself that the server knows', async () => {
+  const handle = await h.start(worker, 'knowsItself', [], {
+    workflowExecutionTimeout: '50s',
+    workflowRunTimeout: '40s',
+    workflowTaskTimeout: '8s',
+    retry: { maximumAttempts: 2, initialInterval: '3s', maximumInterval: '9s', backoffCoefficient: 1.5 },
+    memo: { note: 1 },
+    searchAttributes: { TestKeyword: ['mine'] },
+    priority: { priorityKey: 2 },
+  });
+  const info = (await handle.result()) as Record<string, any>;
+  const { workflowId, firstExecutionRunId: runId } = handle;
+  const { startTime } = await handle.describe();
+  expect(info).toEqual({
+    workflowId,
+    runId,
+    workflowType: 'knowsItself',
+    taskQueue: worker.options.taskQueue,
+    namespace: 'default',
+    firstExecutionRunId: runId,
+    originalExecutionRunId: runId,
+    attempt: 1,
+    cronScheduleToScheduleInterval: 0,
+    historyLength: 3,
+    historySize: expect.any(Number),
+    continueAsNewSuggested: false,
+    targetWorkerDeploymentVersionChanged: false,
+    startTime: startTime.toJSON(),
+    runStartTime: expect.stringMatching(/Z$/),
+    executionTimeoutMs: 50_000,
+    executionExpirationTime: expect.stringMatching(/Z$/),
+    runTimeoutMs: 40_000,
+    taskTimeoutMs: 8000,
+    retryPolicy: {
+      maximumAttempts: 2,
+      initialInterval: 3000,
+      maximumInterval: 9000,
+      backoffCoefficient: 1.5,
+      nonRetryableErrorTypes: [],
+    },
+    memo: { note: 1 },
+    priority: { priorityKey: 2 },
+    currentBuildId: expect.any(String),
+    currentDeploymentVersion: { deploymentName: '', buildId: expect.any(String) },
+    typed: [{ key: { name: 'TestKeyword', type: 'KEYWORD' }, value: 'mine' }],
+    untyped: { TestKeyword: ['mine'] },
+    replaying: [false, false],
+    clockIsReal: true,
+  });
+  expect(Date.parse(info.executionExpirationTime) - Date.parse(info.startTime)).toBe(50_000);
+});
+
+it('errors of classes that the worker names fail the workflow, not its task', async () => {
+  const own = await h.worker({
+    workflowsPath,
+    workflowFailureErrorTypes: { throwsOwnError: ['OfTheWorker'] },
+  });
+  await own.runUntil(async () => {
+    const handle = await h.start(own, 'throwsOwnError');
+    expect((await rejection(handle.result())).cause).toMatchObject({
+      message: 'named by the worker',
+      type: 'OfTheWorker',
+    });
+    expect(await attributesOf(handle, 'WorkflowExecutionFailed')).toMatchObject([
+      { failure: { message: 'named by the worker', applicationFailureInfo: { type: 'OfTheWorker' } } },
+    ]);
+  });
 });

@@ -79,10 +79,11 @@ export async function cancelsWork(
 
 export async function timers(): Promise<string[]> {
   const group = createEventGroup('a group');
+  const other = createEventGroup('another', { id: 'other' });
   const order: string[] = [];
   await Promise.all([
     sleep('1 second', { summary: 'a nap' }).then(() => order.push('nap')),
-    sleep(10, { eventGroups: [group] }).then(() => order.push('short')),
+    group.withScope(() => sleep(10, { eventGroups: [other] })).then(() => order.push('short')),
     condition(() => order.includes('nap'), '1 hour', { summary: 'a deadline' }).then((met) =>
       order.push(`condition ${met}`),
     ),
@@ -90,6 +91,25 @@ export async function timers(): Promise<string[]> {
   const timeout = setTimeout(() => order.push('never'), 60_000);
   clearTimeout(timeout);
   return order;
+}
+
+export async function knowsItself(): Promise<unknown> {
+  const { unsafe, typedSearchAttributes, searchAttributes, ...info } = workflowInfo();
+  return {
+    ...info,
+    typed: typedSearchAttributes.getAll(),
+    untyped: searchAttributes,
+    replaying: [unsafe.isReplaying, unsafe.isReplayingHistoryEvents],
+    clockIsReal: Math.abs(unsafe.now() - Date.now()) < 60_000,
+  };
+}
+
+class OfTheWorker extends Error {
+  override name = 'OfTheWorker';
+}
+
+export async function throwsOwnError(): Promise<void> {
+  throw new OfTheWorker('named by the worker');
 }
 
 export async function child(value: unknown): Promise<unknown> {
