@@ -1,6 +1,7 @@
 /**
- * `npm run fuzz -- [--programs 2000] [--seed 7] [--concurrency 40]`: random workflow programs on a real server, with a
- * large cache and with one of size 1, every history replayed whole and cut at every task. See tests/src/fuzz.
+ * `npm run fuzz -- [--programs 2000] [--seed 7] [--concurrency 40] [--cache 1]`: random workflow programs on a real
+ * server, with a large cache and with one of size 1 (or with the one given), every history replayed whole and cut at
+ * every task. See tests/src/fuzz.
  *
  * Without a seed each round takes a new one; with `--rounds 0` it goes on until something is found.
  */
@@ -16,6 +17,7 @@ const { values } = parseArgs({
     concurrency: { type: 'string', default: '40' },
     rounds: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    cache: { type: 'string' },
   },
 });
 await setUp();
@@ -31,15 +33,19 @@ Runtime.install({ logger: silentLogger() });
 const server = await startDevServer({ useExisting: false });
 const client = new Client({ connection: await Connection.connect({ address: server.address }) });
 const connection = await NativeConnection.connect({ address: server.address });
+const MODES =
+  values.cache === undefined
+    ? [
+        { maxCachedWorkflows: 1000, witness: false },
+        { maxCachedWorkflows: 1, witness: true },
+      ]
+    : [{ maxCachedWorkflows: Number(values.cache), witness: true }];
 let failed = false;
 try {
   for (let round = 1; !failed && (values.rounds === '0' || round <= Number(values.rounds)); round++) {
     const seed =
       values.seed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(values.seed) + round - 1;
-    for (const mode of [
-      { maxCachedWorkflows: 1000, witness: false },
-      { maxCachedWorkflows: 1, witness: true },
-    ]) {
+    for (const mode of MODES) {
       const began = performance.now();
       const { failures, ...report } = await runCampaign({
         client,

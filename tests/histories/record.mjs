@@ -1,20 +1,24 @@
 /**
  * Records histories with the official SDK, to be replayed here for ever (tests/src/histories.test.ts):
  *
- *   node tests/histories/record.mjs [--sdk FOLDER] [--into FOLDER] [--only NAME]
+ *   node tests/histories/record.mjs [--sdk FOLDER] [--into FOLDER] [--only NAME] [--programs 60] [--pack]
  *
  * Workflows are tests/src/workflows/recorded.ts and random programs of the fuzz campaign, with nothing changed but the
  * import scope. The official packages come from bench/, where they are installed for measuring; `--sdk` names another
  * folder with `node_modules`, for another version of them. Histories are kept as the tools write them: the CLI
  * (`NAME.cli.json`), the Web UI's download (`NAME.ui.json`), the official SDK (`NAME.sdk.json`).
+ *
+ * `--pack` writes one file for all, `sdk-VERSION.json.gz`, and leaves out what the version cannot do: for earlier
+ * versions of the SDK, whose workflows may still be open when an application moves.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import Module, { createRequire } from 'node:module';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { join, resolve } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { root } from '../../scripts/tools/paths.mjs';
+import { copyWorkflows, officialPackages, officialVersion } from './official.mjs';
 
 const { values: given } = parseArgs({
   options: {
@@ -22,21 +26,11 @@ const { values: given } = parseArgs({
     into: { type: 'string', default: join(root, 'tests', 'histories') },
     only: { type: 'string' },
     programs: { type: 'string', default: '60' },
+    pack: { type: 'boolean', default: false },
   },
 });
 const require = createRequire(import.meta.url);
-const official = createRequire(join(resolve(given.sdk), 'package.json'));
-
-// npm may install a copy of protobufjs for each of the packages; messages of one are strangers to the other.
-const resolveFilename = Module._resolveFilename;
-const protoParent = moduleAt(official.resolve('@temporalio/proto'));
-Module._resolveFilename = function (request, parent, ...rest) {
-  const theirs = /^protobufjs(?:$|\/)/.test(request) && /@temporalio/.test(parent?.filename ?? '');
-  return resolveFilename.call(this, request, theirs ? protoParent : parent, ...rest);
-};
-function moduleAt(filename) {
-  return Object.assign(new Module(filename), { filename, paths: Module._nodeModulePaths(dirname(filename)) });
-}
+const official = officialPackages(given.sdk);
 
 const { Client, Connection } = official('@temporalio/client');
 const { NativeConnection, Runtime, Worker } = official('@temporalio/worker');
@@ -48,7 +42,6 @@ const { historyToJSON: perdureHistoryToJSON } = require('@perdure/common/lib/pro
 const { makeActivities, makeCases, runCases } = require('../lib/fuzz/campaign.js');
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
-const workDir = join(resolve(given.sdk), '.work', 'histories');
 const taskQueue = 'recorded';
 
 /** What is recorded: the workflow, its arguments, and what happens to it while it runs. */
@@ -59,6 +52,7 @@ const RECORDINGS = [
   { name: 'timers' },
   { name: 'messages', meanwhile: messages, intercepted: true },
   { name: 'signalWithStart', type: 'messages', start: signalWithStart, meanwhile: messages },
+  { name: 'batches', meanwhile: signalSoon },
   { name: 'conditions', intercepted: true },
   { name: 'cancels' },
   { name: 'cancelled', meanwhile: cancelSoon },
@@ -92,6 +86,11 @@ async function messages(handle) {
   ]);
   await handle.signal('add', 7);
   await handle.signal('stop');
+}
+
+async function signalSoon(handle) {
+  await pause(900);
+  await handle.signal('add', 1);
 }
 
 async function cancelSoon(handle) {
@@ -143,28 +142,18 @@ const activities = {
   },
 };
 
+const save = (file, value) =>
+  writeFile(join(given.into, file), gzipSync(anonymous(JSON.stringify(value)), { level: 9 }));
+
 /** Stacks of failures show where this checkout is. */
 const anonymous = (text) => text.replaceAll(resolve(given.sdk), '/app').replaceAll(root, '/app');
 
-/** Copies of the workflows with the official scope. */
-async function copyWorkflows() {
-  await rm(workDir, { recursive: true, force: true });
-  await mkdir(workDir, { recursive: true });
-  const src = join(root, 'tests', 'src', 'workflows');
-  const language = join(root, 'packages', 'workflow', 'src', 'testing', 'program-language.ts');
-  const files = ['recorded.ts', 'recorded-interceptors.ts', 'fuzz.ts'].map((file) => join(src, file));
-  for (const file of [...files, language]) {
-    const text = (await readFile(file, 'utf8'))
-      .replaceAll('@perdure/workflow/lib/testing/program-language', './program-language')
-      .replaceAll("'../index'", "'@perdure/workflow'")
-      .replaceAll('@perdure/', '@temporalio/');
-    await writeFile(join(workDir, file.slice(dirname(file).length + 1)), text);
-  }
-}
-
 /** @returns {Promise<Record<string, string>>} texts by extension */
 async function formsOf(handle, name) {
-  const forms = { 'sdk.json': `${historyToJSON(await handle.fetchHistory())}\n` };
+  const forms = {};
+  // Earlier versions have no such function, and need none: they are kept as the CLI writes them.
+  if (ALL_FORMS.has(name) && !given.pack)
+    forms['sdk.json'] = `${historyToJSON(await handle.fetchHistory())}\n`;
   const { path: cli } = await findServerBinary('temporal');
   const execution = ['--workflow-id', handle.workflowId, '--run-id', handle.firstExecutionRunId];
   const shown = await promisify(execFile)(
@@ -173,16 +162,37 @@ async function formsOf(handle, name) {
     { maxBuffer: 2 ** 26 },
   );
   forms['cli.json'] = shown.stdout;
-  if (ALL_FORMS.has(name)) {
+  if (ALL_FORMS.has(name) && !given.pack) {
     const path = `api/v1/namespaces/default/workflows/${encodeURIComponent(handle.workflowId)}/history`;
     const answer = await fetch(`${server.uiUrl}/${path}?execution.runId=${handle.firstExecutionRunId}`);
     if (!answer.ok) throw new Error(`the Web UI answered ${answer.status}: ${await answer.text()}`);
     const { history } = await answer.json();
     forms['ui.json'] = `${JSON.stringify(history, null, 2)}\n`; // as the download button saves it
-  } else {
-    delete forms['sdk.json'];
   }
   return forms;
+}
+
+/** In a version that lacks something that the program uses. */
+const hasFailedTask = ({ events }) =>
+  events.some((event) => event.workflowTaskFailedEventAttributes?.failure);
+
+/** With --pack: histories by name, as the CLI writes them. */
+const packed = {};
+/** What an earlier version cannot do fails its task again and again. */
+const LIMIT_MS = 20_000;
+
+async function recordWhatIsThere(client, recording, suffix) {
+  if (!given.pack) return record(client, recording, suffix);
+  const late = pause(LIMIT_MS).then(() => {
+    throw new Error('does not end: this version lacks something');
+  });
+  await Promise.race([record(client, recording, suffix), late]).catch(async (error) => {
+    console.log(`${recording.name}${suffix}: left out, ${error.message.split('\n')[0]}`);
+    await client.workflow
+      .getHandle(`recorded-${recording.name}${suffix}`)
+      .terminate()
+      .catch(() => {});
+  });
 }
 
 async function record(client, { name, type = name, args = [], options, start, meanwhile }, suffix) {
@@ -194,15 +204,23 @@ async function record(client, { name, type = name, args = [], options, start, me
     meanwhile?.(started),
   ]);
   const handle = client.workflow.getHandle(started.workflowId, runId, { followRuns: false });
-  for (const [extension, text] of Object.entries(
-    await formsOf(Object.assign(handle, { firstExecutionRunId: runId }), name),
-  )) {
+  const forms = await formsOf(Object.assign(handle, { firstExecutionRunId: runId }), name);
+  if (given.pack) {
+    if (!/WORKFLOW_TASK_FAILED|TERMINATED/.test(forms['cli.json'])) {
+      packed[`${name}${suffix}`] = JSON.parse(forms['cli.json']);
+    } else throw new Error('a task failed: this version lacks something');
+  }
+  for (const [extension, text] of given.pack ? [] : Object.entries(forms)) {
     await writeFile(join(given.into, `${name}${suffix}.${extension}`), anonymous(text));
   }
   console.log(`${name}${suffix}: ${JSON.stringify(result?.message ?? result)}`);
 }
 
-await copyWorkflows();
+const copies = await copyWorkflows(given.sdk, 'histories', [
+  'recorded.ts',
+  'recorded-interceptors.ts',
+  'fuzz.ts',
+]);
 await mkdir(given.into, { recursive: true });
 Runtime.install({ logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error } });
 const server = await startDevServer({
@@ -219,23 +237,23 @@ const client = new Client({
 const sinks = { collector: { collect: { fn() {} } } };
 const makeWorker = (options) =>
   Worker.create({ connection, taskQueue, activities, sinks, identity: 'recorder', ...options });
-const recorded = { workflowsPath: join(workDir, 'recorded.ts') };
+const recorded = { workflowsPath: copies.path('recorded.ts') };
 try {
   const wanted = RECORDINGS.filter(({ name }) => given.only === undefined || given.only === name);
   const plain = await makeWorker(recorded);
   await plain.runUntil(async () => {
-    for (const recording of wanted) await record(client, recording, '');
+    for (const recording of wanted) await recordWhatIsThere(client, recording, '');
   });
   const intercepted = await makeWorker({
     ...recorded,
-    interceptors: { workflowModules: [join(workDir, 'recorded-interceptors.ts')] },
+    interceptors: { workflowModules: [copies.path('recorded-interceptors.ts')] },
   });
   await intercepted.runUntil(async () => {
     for (const recording of wanted)
-      if (recording.intercepted) await record(client, recording, '.intercepted');
+      if (recording.intercepted) await recordWhatIsThere(client, recording, '.intercepted');
   });
   if (given.only === undefined || given.only === 'programs') {
-    const programs = await makeWorker({ workflowsPath: join(workDir, 'fuzz.ts'), taskQueue: 'programs' });
+    const programs = await makeWorker({ workflowsPath: copies.path('fuzz.ts'), taskQueue: 'programs' });
     const driver = new perdure.Client({
       identity: 'recorder',
       connection: await perdure.Connection.connect({ address: server.address }),
@@ -243,21 +261,22 @@ try {
     const histories = await programs.runUntil(() =>
       runCases(driver, 'programs', makeCases(11, Number(given.programs)), 8),
     );
-    const rows = histories.map(({ name, steps, history }) => ({
-      name,
-      steps,
-      history: JSON.parse(perdureHistoryToJSON(history)),
-    }));
-    await writeFile(
-      join(given.into, 'programs.json.gz'),
-      gzipSync(anonymous(JSON.stringify(rows)), { level: 9 }),
-    );
+    const rows = histories
+      .filter(({ history }) => !given.pack || !hasFailedTask(history))
+      .map(({ name, steps, history }) => ({
+        name,
+        steps,
+        history: JSON.parse(perdureHistoryToJSON(history)),
+      }));
+    if (given.pack) packed.programs = rows;
+    else await save('programs.json.gz', rows);
     await driver.connection.close();
     console.log(`programs: ${rows.length}`);
   }
+  if (given.pack) await save(`sdk-${await officialVersion(official)}.json.gz`, packed);
 } finally {
   await client.connection.close();
   await connection.close();
   await server.stop();
-  await rm(workDir, { recursive: true, force: true });
+  await copies.remove();
 }

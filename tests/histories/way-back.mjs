@@ -3,11 +3,11 @@
  *
  *   node tests/histories/way-back.mjs [--programs 60] [--seed 5] [--sdk FOLDER]
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from '../../scripts/tools/paths.mjs';
+import { copyWorkflows, officialPackages, silentLogger } from './official.mjs';
 
 const { values: given } = parseArgs({
   options: {
@@ -17,7 +17,7 @@ const { values: given } = parseArgs({
   },
 });
 const require = createRequire(import.meta.url);
-const official = createRequire(join(resolve(given.sdk), 'package.json'));
+const official = officialPackages(given.sdk);
 const { Context } = require('@perdure/activity');
 const { Client, Connection } = require('@perdure/client');
 const { startDevServer } = require('@perdure/dev-server');
@@ -27,25 +27,10 @@ const { makeActivities, makeCases, runCases } = require('../lib/fuzz/campaign.js
 const { temporal } = official('@temporalio/proto');
 const theirs = official('@temporalio/worker');
 
-const silent = Object.fromEntries(
-  ['log', 'trace', 'debug', 'info', 'warn', 'error'].map((name) => [name, () => {}]),
-);
-Runtime.install({ logger: silent });
-theirs.Runtime.install({ logger: silent });
+Runtime.install({ logger: silentLogger });
+theirs.Runtime.install({ logger: silentLogger });
 const src = join(root, 'tests', 'src', 'workflows');
-const workDir = join(resolve(given.sdk), '.work', 'way-back');
-await mkdir(workDir, { recursive: true });
-for (const file of [
-  join(src, 'fuzz.ts'),
-  join(root, 'packages', 'workflow', 'src', 'testing', 'program-language.ts'),
-]) {
-  const text = (await readFile(file, 'utf8'))
-    .replaceAll('@perdure/workflow/lib/testing/program-language', './program-language')
-    .replaceAll("'../index'", "'@perdure/workflow'")
-    .replaceAll('@perdure/', '@temporalio/');
-  await writeFile(join(workDir, file.split(/[\\/]/).at(-1)), text);
-}
-
+const copies = await copyWorkflows(given.sdk, 'way-back', ['fuzz.ts']);
 const server = await startDevServer({ useExisting: false });
 const client = new Client({ connection: await Connection.connect({ address: server.address }) });
 const connection = await NativeConnection.connect({ address: server.address });
@@ -64,18 +49,18 @@ try {
     workflowId: name,
     history: temporal.api.history.v1.History.decode(History.encode(history).finish()),
   }));
-  const results = theirs.Worker.runReplayHistories({ workflowsPath: join(workDir, 'fuzz.ts') }, histories);
-  for await (const { workflowId, error } of results) {
+  const results = theirs.Worker.runReplayHistories({ workflowsPath: copies.path('fuzz.ts') }, histories);
+  for await (const { runId, error } of results) {
     if (error === undefined) continue;
     failed++;
-    const { steps } = recorded.find(({ name }) => name === workflowId);
-    console.log(`${workflowId} ${JSON.stringify(steps)}: ${error.message}`);
+    const { name, steps } = recorded.find((run) => run.runId === runId);
+    console.log(`${name} ${JSON.stringify(steps)}: ${error.message}`);
   }
   console.log(`${histories.length} histories of this SDK, ${failed} that the official one cannot replay`);
 } finally {
   await client.connection.close();
   await connection.close();
   await server.stop();
-  await rm(workDir, { recursive: true, force: true });
+  await copies.remove();
 }
 process.exitCode = failed === 0 ? 0 : 1;

@@ -95,3 +95,98 @@ it('replays random programs that ran on the official SDK', async () => {
   expect(failed).toEqual([]);
   expect(ended).toBe(rows.length);
 });
+
+/** Histories of earlier versions of the official SDK: `record.mjs --pack`, one file each. */
+const packs = readdirSync(folder).filter((file) => /^sdk-[\d.]+\.json\.gz$/.test(file));
+
+type Json = { events: Record<string, any>[] };
+interface Pack {
+  readonly recorded: [name: string, history: Json][];
+  readonly programs: (ProgramHistory & { readonly history: Json })[];
+}
+
+function unpack(file: string): Pack {
+  const { programs = [], ...recorded } = JSON.parse(gunzipSync(readFileSync(join(folder, file))).toString());
+  return { recorded: Object.entries(recorded), programs };
+}
+
+/** @returns a text for each history that does not replay */
+async function failuresOf(options: object, histories: [name: string, history: unknown][]): Promise<string[]> {
+  const failed: string[] = [];
+  let ended = 0;
+  const given = histories.map(([workflowId, history]) => ({ workflowId, history }));
+  for await (const { workflowId, error } of Worker.runReplayHistories(options as never, given)) {
+    ended++;
+    if (error !== undefined) failed.push(`${workflowId}: ${error.message}`);
+  }
+  expect(ended).toBe(histories.length);
+  return failed;
+}
+
+const programsPath = { workflowsPath: join(workflowsDir, 'fuzz.ts') };
+
+describe.each(packs)('%s', (file) => {
+  it('replays: recorded workflows, with and without interceptors, and random programs', async () => {
+    const { recorded, programs } = unpack(file);
+    expect(recorded.length).toBeGreaterThan(10);
+    for (const suffix of ['.cli.json', '.intercepted.cli.json']) {
+      const intercepted = suffix.includes('intercepted');
+      const histories = recorded
+        .filter(([name]) => name.endsWith('.intercepted') === intercepted)
+        .map(([name, history]): [string, unknown] => [`recorded-${name}`, history]);
+      expect(await failuresOf(optionsFor(`x${suffix}`), histories)).toEqual([]);
+    }
+    expect(
+      await failuresOf(
+        programsPath,
+        programs.map(({ name, history }) => [name, history]),
+      ),
+    ).toEqual([]);
+  });
+});
+
+/** The history as a worker would have recorded it that writes these flags. */
+function withFlags({ events }: Json, langUsedFlags: number[] | undefined): Json {
+  return {
+    events: events.map((event) => {
+      const { workflowTaskCompletedEventAttributes: completed } = event;
+      if (completed === undefined) return event;
+      const { langUsedFlags: _, ...sdkMetadata } = completed.sdkMetadata ?? {};
+      return {
+        ...event,
+        workflowTaskCompletedEventAttributes: {
+          ...completed,
+          sdkMetadata: langUsedFlags === undefined ? sdkMetadata : { ...sdkMetadata, langUsedFlags },
+        },
+      };
+    }),
+  };
+}
+
+describe('flags in histories', () => {
+  const early = unpack('sdk-1.10.1.json.gz');
+  const now = (name: string) => JSON.parse(read(`${name}.cli.json`)) as Json;
+  const then = (name: string) => early.recorded.find(([each]) => each === name)?.[1] as Json;
+  const replays = async (name: string, history: Json) =>
+    (await failuresOf(optionsFor(''), [[`recorded-${name}`, history]])).length === 0;
+
+  it('1: scopes that are not cancellable shield theirs, exactly where it is on', async () => {
+    expect(await replays('cancels', now('cancels'))).toBe(true);
+    expect(await replays('cancels', withFlags(now('cancels'), [2]))).toBe(false);
+    expect(await replays('cancels', withFlags(now('cancels'), undefined))).toBe(false);
+    expect(await replays('cancels', then('cancels'))).toBe(true);
+    expect(await replays('cancels', withFlags(then('cancels'), [1]))).toBe(false);
+  });
+
+  it('2: signals are a batch of their own, except where it is on', async () => {
+    expect(await replays('batches', now('batches'))).toBe(true);
+    expect(await replays('batches', withFlags(now('batches'), [1]))).toBe(false);
+    expect(await replays('batches', then('batches'))).toBe(true);
+    expect(await replays('batches', withFlags(then('batches'), [2]))).toBe(false);
+  });
+
+  it('3 to 6, of the OpenTelemetry interceptors, change nothing where those are not', async () => {
+    expect(await replays('cancels', withFlags(now('cancels'), [1, 2, 3, 4, 5, 6]))).toBe(true);
+    expect(await replays('cancels', withFlags(now('cancels'), [1, 2]))).toBe(true);
+  });
+});

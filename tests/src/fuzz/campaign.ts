@@ -6,6 +6,7 @@
  *     that task.
  * C3  With a witness, every instance of a run issues the same commands, arguments and results included: the one that
  *     ended the run, the whole replay, and, as far as they go, the replays that were cut.
+ * C4  Every program ends.
  */
 import { join } from 'node:path';
 import { Context } from '@perdure/activity';
@@ -38,12 +39,17 @@ export interface CampaignReport {
   readonly programs: number;
   readonly events: number;
   readonly replays: number;
+  /**
+   * Workflow tasks that the worker let time out: the core evicts a run that waits for local activities when its cache
+   * is full, and leaves the task to the server.
+   */
+  readonly timedOutTasks: number;
   /** How runs ended, by the name of their last event. */
   readonly ends: Readonly<Record<string, number>>;
   /** Instances of runs that were there before the replays: more than one means that a cache lost it. */
   readonly instances: number;
-  /** Programs that did not end: one may wait for a callback whose timer it has cancelled itself. */
-  readonly stuck: readonly string[];
+  /** Runs, one or two of each program. */
+  readonly runs: number;
   /** One text per history that did not replay; empty if all is well. */
   readonly failures: readonly string[];
 }
@@ -53,14 +59,23 @@ export interface Case {
   /** What happens to the run from outside, and when. */
   readonly disturbances: readonly { readonly what: Disturbance; readonly afterMs: number }[];
 }
-export type Disturbance = 'signal' | 'strong signal' | 'update' | 'query' | 'cancel';
+export type Disturbance = 'signal' | 'strong signal' | 'update' | 'working update' | 'query' | 'cancel';
 
 const oneCase: fc.Arbitrary<Case> = fc.record({
   steps: fc.array(step, { minLength: 1, maxLength: 4 }),
   disturbances: fc.array(
     fc.record({
       what: fc.oneof(
-        { arbitrary: fc.constantFrom<Disturbance>('signal', 'strong signal', 'update', 'query'), weight: 9 },
+        {
+          arbitrary: fc.constantFrom<Disturbance>(
+            'signal',
+            'strong signal',
+            'update',
+            'working update',
+            'query',
+          ),
+          weight: 9,
+        },
         { arbitrary: fc.constant<Disturbance>('cancel'), weight: 1 },
       ),
       afterMs: fc.integer({ min: 0, max: 60 }),
@@ -138,7 +153,7 @@ export async function runCases(
   let next = 0;
   const runSome = async () => {
     for (let i = next++; i < cases.length; i = next++) {
-      histories.push(await runOne(client, taskQueue, i, cases[i] as Case));
+      histories.push(...(await runOne(client, taskQueue, i, cases[i] as Case)));
     }
   };
   await Promise.all(Array.from({ length: concurrency }, runSome));
@@ -151,11 +166,13 @@ async function runOne(
   taskQueue: string,
   number: number,
   { steps, disturbances }: Case,
-): Promise<Recorded> {
+): Promise<Recorded[]> {
   const workflowId = `${taskQueue}-${number}`;
   const handle = await client.workflow.start('program', {
     taskQueue,
     workflowId,
+    // With a small cache tasks time out (`timedOutTasks`): 10 s each would look like programs that do not end.
+    workflowTaskTimeout: '2s',
     args: [steps, `${taskQueue}-other-${number % 4}`],
   });
   let ended = false;
@@ -181,8 +198,13 @@ async function runOne(
     if (!ended) await handle.terminate('does not end');
   })();
   await Promise.all([end, helped, ...disturbed]);
-  const history = await handle.fetchHistory();
-  return { name: workflowId, steps, runId: handle.firstExecutionRunId, history };
+  const runs: Recorded[] = [];
+  for (let runId: string | undefined = handle.firstExecutionRunId; runId; ) {
+    const history: History = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    runs.push({ name: workflowId, steps, runId, history });
+    runId = history.events?.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId;
+  }
+  return runs;
 }
 
 async function disturb(handle: WorkflowHandle, what: Disturbance, i: number): Promise<void> {
@@ -193,6 +215,9 @@ async function disturb(handle: WorkflowHandle, what: Disturbance, i: number): Pr
       return handle.signal('s', 2);
     case 'update':
       await handle.executeUpdate('u', { args: [i % 5] });
+      return;
+    case 'working update':
+      await handle.executeUpdate('v', { args: [i % 4] });
       return;
     case 'query':
       await handle.query('total');
@@ -235,11 +260,11 @@ async function replayAll(
     replays.map(({ of, history }) => ({ workflowId: of.name, history })),
   );
   let count = 0;
-  for await (const { workflowId, error } of results) {
+  for await (const { runId, error } of results) {
     count++;
     if (error === undefined) continue;
-    const { steps } = histories.find(({ name }) => name === workflowId) as Recorded;
-    failures.push(`${workflowId} ${JSON.stringify(steps)}: ${error.message}`);
+    const { name, steps } = histories.find((recorded) => recorded.runId === runId) as Recorded;
+    failures.push(`${name} ${JSON.stringify(steps)}: ${error.message}`);
   }
   if (count !== replays.length) failures.push(`${replays.length} replays, ${count} results`);
   let instances = 0;
@@ -257,21 +282,32 @@ async function replayAll(
       if (difference !== undefined) failures.push(`${of.name} ${JSON.stringify(of.steps)}: ${difference}`);
     }
   }
+  for (const { name, steps, history } of histories.filter(isTerminated)) {
+    const last = (history.events ?? [])
+      .slice(-20)
+      .map(({ eventId, eventType }) => `${eventId} ${nameOf(eventType)}`);
+    failures.push(`${name} ${JSON.stringify(steps)}: does not end: ${last.join(', ')}`); // C4
+  }
   const ends: Record<string, number> = {};
   for (const { history } of histories) {
-    const end = EventType[history.events?.at(-1)?.eventType ?? 0] ?? '';
+    const end = nameOf(history.events?.at(-1)?.eventType);
     ends[end] = (ends[end] ?? 0) + 1;
   }
   return {
-    programs: histories.length,
+    programs: new Set(histories.map(({ name }) => name)).size,
+    runs: histories.length,
     events: histories.reduce((sum, { history }) => sum + (history.events?.length ?? 0), 0),
     replays: replays.length,
+    timedOutTasks: histories
+      .flatMap(({ history }) => history.events ?? [])
+      .filter(({ eventType }) => eventType === EventType.EVENT_TYPE_WORKFLOW_TASK_TIMED_OUT).length,
     ends,
-    stuck: histories.filter(isTerminated).map(({ name, steps }) => `${name} ${JSON.stringify(steps)}`),
     instances,
     failures,
   };
 }
+
+const nameOf = (type: EventType | undefined) => (EventType[type ?? 0] ?? '').replace('EVENT_TYPE_', '');
 
 /** Number of the completed task that has recorded the event, if one has. */
 function causeOf(event: HistoryEvent): Long | undefined {

@@ -16,7 +16,7 @@ it.each([
     expect(report.failures).toEqual([]);
     expect(report.programs).toBe(200);
     expect(report.replays).toBeGreaterThan(500);
-    const { EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED: completed = 0 } = report.ends;
+    const { WORKFLOW_EXECUTION_COMPLETED: completed = 0 } = report.ends;
     expect(completed).toBeGreaterThan(100); // programs get somewhere
   },
   LIMIT_MS,

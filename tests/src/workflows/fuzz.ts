@@ -2,13 +2,14 @@
 import * as workflow from '@perdure/workflow';
 import { programOf, type Step } from '@perdure/workflow/lib/testing/program-language';
 
-const { CancellationScope, condition, defineSignal, setHandler, sleep } = workflow;
+const { CancellationScope, condition, defineSignal, setHandler, sleep, workflowInfo } = workflow;
 
 const api = { ...workflow, random: Math.random, setTimeout, clearTimeout } as never;
 
 /** Runs a program. @param other id of a running workflow of type `other` */
 export async function program(steps: readonly Step[], other: string): Promise<unknown> {
-  return programOf(api, { other, limitMs: 30_000 })(steps)();
+  const isFirst = workflowInfo().continuedFromExecutionRunId === undefined;
+  return programOf(api, { other, limitMs: 30_000 })(steps, isFirst ? [steps, other] : undefined)();
 }
 
 export async function child(): Promise<string> {

@@ -144,6 +144,19 @@ export async function messages(): Promise<unknown> {
   return { sum, others: others.length, early };
 }
 
+/** A signal and the end of an activity come in one task: which of them goes on first depends on flag 2. */
+export async function batches(): Promise<void> {
+  setHandler(add, async () => {
+    for (let i = 0; i < 50; i++) await undefined;
+    await slow(1);
+  });
+  const first = slow(100).then(() => echo('after the activity'));
+  await echo('begun');
+  await local.slow(1500); // keeps the task open while the activity ends and the signal comes
+  await first;
+  await sleep(50);
+}
+
 export async function conditions(): Promise<unknown> {
   let state = 0;
   const waits = [1, 2, 3].map(async (n) => {

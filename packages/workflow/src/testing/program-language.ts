@@ -2,6 +2,7 @@
  * A small language of workflow programs, on any implementation of the workflow API.
  *
  * G1  Imports types only: bundled with a workflow, or run by a test, it works on the API it is given.
+ * G2  Every program ends, if what it waits for is answered: a step inside of a scope settles when that is cancelled.
  */
 import type * as workflow from '../index';
 
@@ -15,7 +16,19 @@ export type Step =
       do:
         | 'local'
         | 'flaky'
+        | 'retried'
         | 'failing'
+        | 'failingLocal'
+        | 'throw'
+        | 'waiting'
+        | 'abandoned'
+        | 'abandonedChild'
+        | 'askedChild'
+        | 'detached'
+        | 'gate'
+        | 'iterate'
+        | 'memo'
+        | 'continue'
         | 'cancellable'
         | 'callback'
         | 'cleared'
@@ -24,7 +37,7 @@ export type Step =
         | 'handle'
         | 'cancelOther';
     }
-  | { do: 'patch'; id: string }
+  | { do: 'patch' | 'deprecate'; id: string }
   | { do: 'wait'; until: number; timeout: number | undefined }
   | { do: 'all' | 'race' | 'scope' | 'shield' | 'timeout' | 'attempt'; steps: Step[] };
 
@@ -51,11 +64,16 @@ export interface ProgramSettings {
 /** Makes workflow functions of programs. */
 export function programOf(api: ProgramApi, { other = 'other', limitMs = 1000 }: ProgramSettings = {}) {
   const {
+    ActivityCancellationType,
+    ApplicationFailure,
     CancellationScope,
+    ChildWorkflowCancellationType,
     condition,
+    continueAsNew,
     defineQuery,
     defineSignal,
     defineUpdate,
+    deprecatePatch,
     executeChild,
     getExternalWorkflowHandle,
     patched,
@@ -65,20 +83,40 @@ export function programOf(api: ProgramApi, { other = 'other', limitMs = 1000 }: 
     sleep,
     startChild,
     Trigger,
+    upsertMemo,
     uuid4,
     random,
     setTimeout,
     clearTimeout,
   } = api;
   const { act, fail } = proxyActivities<Activities>({ startToCloseTimeout: limitMs });
-  const { act: local } = proxyLocalActivities<Activities>({ startToCloseTimeout: limitMs });
+  const { act: waiting } = proxyActivities<Activities>({
+    startToCloseTimeout: limitMs,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  });
+  const { act: abandoned } = proxyActivities<Activities>({
+    startToCloseTimeout: limitMs,
+    cancellationType: ActivityCancellationType.ABANDON,
+  });
+  const { flaky: retried } = proxyActivities<Activities>({
+    startToCloseTimeout: limitMs,
+    retry: { initialInterval: 5, backoffCoefficient: 1 },
+  });
+  const { act: local, fail: failLocally } = proxyLocalActivities<Activities>({
+    startToCloseTimeout: limitMs,
+  });
   const { flaky } = proxyLocalActivities<Activities>({
     startToCloseTimeout: limitMs,
     localRetryThreshold: 1,
     retry: { initialInterval: 5, backoffCoefficient: 1 },
   });
 
-  return function program(steps: readonly Step[]) {
+  /** G2: callbacks know nothing of scopes. */
+  const settling = (promise: PromiseLike<unknown>) =>
+    Promise.race([promise, CancellationScope.current().cancelRequested]);
+
+  /** @param more arguments of the run that follows a step `continue`; without them the step does nothing */
+  return function program(steps: readonly Step[], more?: readonly unknown[]) {
     return async () => {
       let signals = 0;
       setHandler(defineQuery<number>('total'), () => signals);
@@ -91,6 +129,20 @@ export function programOf(api: ProgramApi, { other = 'other', limitMs = 1000 }: 
         await sleep(n);
         return signals;
       });
+      setHandler(
+        defineUpdate<number, [number]>('v'),
+        async (n) => {
+          signals += n;
+          const [remote] = await Promise.all([act(n), local(n)]);
+          if (n > 2) throw ApplicationFailure.nonRetryable('an update that fails');
+          return remote;
+        },
+        {
+          validator: (n) => {
+            if (n === 0) throw new Error('an update that is refused');
+          },
+        },
+      );
       const sequence = async (list: readonly Step[]): Promise<void> => {
         for (const each of list) await runStep(each);
       };
@@ -106,12 +158,54 @@ export function programOf(api: ProgramApi, { other = 'other', limitMs = 1000 }: 
             return local(1);
           case 'flaky':
             return flaky();
+          case 'retried':
+            return retried();
           case 'failing':
             return fail().catch(() => sleep(1));
+          case 'failingLocal':
+            return failLocally().catch(() => sleep(1));
+          case 'throw':
+            throw ApplicationFailure.nonRetryable('thrown by design');
+          case 'waiting':
+            return waiting(1);
+          case 'abandoned':
+            return abandoned(1);
+          case 'abandonedChild':
+            return executeChild('child', { cancellationType: ChildWorkflowCancellationType.ABANDON });
+          case 'askedChild':
+            return executeChild('child', {
+              cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_REQUESTED,
+            });
+          case 'detached':
+            act(1)
+              .then(() => sleep(1))
+              .catch(ignore);
+            return;
+          case 'gate': {
+            let open = false;
+            return Promise.all([
+              condition(() => open).then(() => act(1)),
+              sleep(1).then(() => {
+                open = true;
+              }),
+            ]);
+          }
+          case 'iterate': {
+            async function* results() {
+              for (let i = 0; i < 2; i++) yield await local(i);
+            }
+            for await (const n of results()) await sleep(n);
+            return;
+          }
+          case 'memo':
+            return upsertMemo({ signals });
+          case 'continue':
+            if (more !== undefined) await continueAsNew(...more);
+            return;
           case 'cancellable':
             return CancellationScope.cancellable(() => act(3));
           case 'callback':
-            return new Promise((resolve) => setTimeout(resolve, 4, 1));
+            return settling(new Promise((resolve) => setTimeout(resolve, 4, 1)));
           case 'cleared': {
             const handle = setTimeout(() => undefined, 5);
             await sleep(1);
@@ -121,7 +215,7 @@ export function programOf(api: ProgramApi, { other = 'other', limitMs = 1000 }: 
           case 'trigger': {
             const trigger = new Trigger<number>();
             sleep(2).then(() => trigger.resolve(1), ignore);
-            return trigger;
+            return settling(trigger);
           }
           case 'signal':
             return getExternalWorkflowHandle(other).signal('hi');
@@ -137,6 +231,8 @@ export function programOf(api: ProgramApi, { other = 'other', limitMs = 1000 }: 
           case 'patch':
             if (patched(s.id)) await sleep(3);
             return;
+          case 'deprecate':
+            return deprecatePatch(s.id);
           case 'wait':
             return s.timeout === undefined
               ? condition(() => signals >= s.until)

@@ -25,7 +25,19 @@ export const step: fc.Arbitrary<Step> = fc.letrec<{ step: Step }>((tie) => ({
       do: fc.constantFrom(
         'local' as const,
         'flaky' as const,
+        'retried' as const,
         'failing' as const,
+        'failingLocal' as const,
+        'throw' as const,
+        'waiting' as const,
+        'abandoned' as const,
+        'abandonedChild' as const,
+        'askedChild' as const,
+        'detached' as const,
+        'gate' as const,
+        'iterate' as const,
+        'memo' as const,
+        'continue' as const,
         'cancellable' as const,
         'callback' as const,
         'cleared' as const,
@@ -35,7 +47,7 @@ export const step: fc.Arbitrary<Step> = fc.letrec<{ step: Step }>((tie) => ({
         'cancelOther' as const,
       ),
     }),
-    fc.record({ do: fc.constant('patch' as const), id: fc.constantFrom('p', 'q') }),
+    fc.record({ do: fc.constantFrom('patch' as const, 'deprecate' as const), id: fc.constantFrom('p', 'q') }),
     fc.record({
       do: fc.constant('wait' as const),
       until: fc.integer({ min: 0, max: 3 }),
@@ -152,6 +164,7 @@ function answer(command: any, open: WorkflowActivationJob[][]): boolean {
   return (
     command.completeWorkflowExecution !== undefined ||
     command.failWorkflowExecution !== undefined ||
+    command.continueAsNewWorkflowExecution !== undefined ||
     command.cancelWorkflowExecution !== undefined
   );
 }
