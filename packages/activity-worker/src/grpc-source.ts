@@ -282,8 +282,15 @@ export class GrpcTaskSource implements TaskSource {
   async #answer(running: Running, result: ActivityExecutionResult): Promise<void> {
     const unsent = running.heartbeats.end();
     const { taskToken, cancelReason } = running;
-    if (result.willCompleteAsync !== undefined || cancelReason === ActivityCancelReason.NOT_FOUND) return;
     const signal = this.#closing.signal;
+    const flush = async () =>
+      unsent && this.#deliver(running, () => this.#server.heartbeat(taskToken, unsent, signal));
+    if (cancelReason === ActivityCancelReason.NOT_FOUND) return;
+    if (result.willCompleteAsync !== undefined) {
+      // Whoever completes the activity may fail it: the next attempt is to know how far this one came.
+      await flush();
+      return;
+    }
     const lastHeartbeatDetails = unsent?.length ? { payloads: unsent } : undefined;
     const fail = (failed: Parameters<Server['fail']>[1]) =>
       this.#deliver(running, () => this.#server.fail(taskToken, { lastHeartbeatDetails, ...failed }, signal));
@@ -292,6 +299,7 @@ export class GrpcTaskSource implements TaskSource {
       const { result: payload } = result.completed;
       refusal = await this.#deliver(running, () => this.#server.complete(taskToken, payload, signal));
     } else if (result.cancelled !== undefined && cancelReason !== ActivityCancelReason.WORKER_SHUTDOWN) {
+      await flush(); // the answer of an activity that was cancelled cannot carry them
       const details = result.cancelled.failure?.canceledFailureInfo?.details?.payloads;
       refusal = await this.#deliver(running, () => this.#server.cancel(taskToken, details, signal));
     } else if (result.cancelled !== undefined) {
