@@ -36,6 +36,7 @@ const h = harness();
 const keyword = defineSearchAttributeKey('TestKeyword', 'KEYWORD');
 const gates = new Map<string, () => void>();
 const attempts = new Map<string, number>();
+const intercepted: string[] = [];
 
 const activities = {
   greet: async (name: string) => `activity ${name}`,
@@ -128,6 +129,18 @@ beforeAll(async () => {
     workflowsPath: join(workflowsDir, 'nexus.ts'),
     nexusServices: [handler],
     activities,
+    interceptors: {
+      client: {
+        activity: [
+          {
+            start: (input, next) => {
+              intercepted.push(input.options.id);
+              return next(input);
+            },
+          },
+        ],
+      },
+    },
     maxHeartbeatThrottleInterval: '50ms',
     defaultHeartbeatThrottleInterval: '50ms',
   });
@@ -294,6 +307,7 @@ describe('the result', () => {
     const activity = await h.client.activity.getHandle(id).describe();
     expect(activity).toMatchObject({ status: 'COMPLETED', taskQueue: worker.options.taskQueue });
     expect(defaultPayloadConverter.fromPayload(activity.rawInfo.userMetadata!.summary!)).toBe('typed');
+    expect(intercepted).toContain(id); // by the interceptors of the worker's client
     const by = h.client.nexus.getHandle<typeof workflows.service.operations.run>(run.operationId);
     expect(await by.result()).toBe('hello, workflow');
   });
