@@ -3,11 +3,20 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { CancelledFailure, Context } from '@perdure/activity';
 import type { Worker } from '@perdure/worker';
-import { eventNames, eventsOfType, harness, rejection, until, workflowsDir } from './support/harness';
+import {
+  eventNames,
+  eventsOfType,
+  harness,
+  rejection,
+  replayAll,
+  until,
+  workflowsDir,
+} from './support/harness';
 import { attributesOf, plain } from './support/plain';
 
 const h = harness();
 const workflowsPath = join(workflowsDir, 'commands.ts');
+const workflowFailureErrorTypes = { throwsOwnError: ['OfTheWorker'] };
 const running = new Set<string>();
 let worker: Worker;
 
@@ -477,4 +486,9 @@ it('errors of classes that the worker names fail the workflow, not its task', as
       { failure: { message: 'named by the worker', applicationFailureInfo: { type: 'OfTheWorker' } } },
     ]);
   });
+});
+
+it('every history of this file replays from an empty cache', async () => {
+  expect(h.started.length).toBeGreaterThan(10);
+  expect(await replayAll(h, { workflowsPath, workflowFailureErrorTypes })).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@perdure/
 import { CancelledFailure, HandlerUnfinishedPolicy } from '@perdure/common';
 import type { Worker } from '@perdure/worker';
 import { SinkDispatcher } from '@perdure/worker/lib/sinks';
-import { eventNames, harness, rejection, until, workflowsDir } from './support/harness';
+import { eventNames, harness, rejection, replayAll, until, workflowsDir } from './support/harness';
 import { attributesOf } from './support/plain';
 
 const h = harness();
@@ -306,4 +306,9 @@ it('a cancelled workflow is cancelled in the history too', async () => {
   expect((await rejection(handle.result())).cause).toBeInstanceOf(CancelledFailure);
   expect(await attributesOf(handle, 'WorkflowExecutionCancelRequested')).toHaveLength(1);
   expect(await attributesOf(handle, 'WorkflowExecutionCanceled')).toHaveLength(1);
+});
+
+it('every history of this file replays from an empty cache', async () => {
+  expect(h.started.length).toBeGreaterThan(10);
+  expect(await replayAll(h, { workflowsPath })).toEqual([]);
 });

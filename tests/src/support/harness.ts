@@ -5,7 +5,14 @@ import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '
 import type { Logger, LogLevel, LogMetadata } from '@perdure/common';
 import { EventType } from '@perdure/proto/temporal/api/enums/v1/event_type';
 import type { HistoryEvent } from '@perdure/proto/temporal/api/history/v1/message';
-import { NativeConnection, Runtime, type RuntimeOptions, Worker, type WorkerOptions } from '@perdure/worker';
+import {
+  NativeConnection,
+  type ReplayWorkerOptions,
+  Runtime,
+  type RuntimeOptions,
+  Worker,
+  type WorkerOptions,
+} from '@perdure/worker';
 
 /** Sources of the workflows under test: what is bundled is TypeScript, so that errors name its lines. */
 export const workflowsDir = join(__dirname, '..', '..', 'src', 'workflows');
@@ -48,6 +55,8 @@ export interface Harness {
   worker(options: Partial<WorkerOptions>): Promise<Worker>;
   /** Runs a worker until the end of the test file. */
   background(worker: Worker): void;
+  /** What `start` has started, in order. */
+  readonly started: readonly WorkflowHandleWithFirstExecutionRunId[];
   /** Starts a workflow on the worker's queue with an id of its own. */
   start<T extends (...args: any[]) => Promise<any>>(
     worker: Worker,
@@ -95,6 +104,7 @@ export function harness(makeLogger?: () => Logger, runtime: RuntimeOptions = {})
     await connection?.close();
   });
 
+  const started: WorkflowHandleWithFirstExecutionRunId[] = [];
   const self: Harness = {
     address,
     log,
@@ -106,8 +116,9 @@ export function harness(makeLogger?: () => Logger, runtime: RuntimeOptions = {})
     },
     worker: (options) => Worker.create({ connection, taskQueue: `queue-${randomUUID()}`, ...options }),
     background: (worker) => void running.push({ worker, ended: worker.run() }),
-    start: (worker, workflow, args = [], options = {}) =>
-      client.workflow.start(
+    started,
+    start: async (worker, workflow, args = [], options = {}) => {
+      const handle = await client.workflow.start(
         workflow as any,
         {
           taskQueue: worker.options.taskQueue,
@@ -115,7 +126,10 @@ export function harness(makeLogger?: () => Logger, runtime: RuntimeOptions = {})
           args: args as any,
           ...options,
         } as any,
-      ) as any,
+      );
+      started.push(handle);
+      return handle as any;
+    },
     execute: async (worker, workflow, args, options) =>
       (await self.start(worker, workflow, args, options)).result(),
   };
@@ -168,4 +182,22 @@ export async function rejection(promise: Promise<unknown>): Promise<any> {
     },
     (error: unknown) => error,
   );
+}
+
+/**
+ * Replays the history of every first run that the test file has started on the code that made it, from an empty cache.
+ * @returns what did not fit
+ */
+export async function replayAll(h: Harness, options: ReplayWorkerOptions): Promise<string[]> {
+  const histories = await Promise.all(
+    h.started.map(async ({ workflowId, firstExecutionRunId }) => ({
+      workflowId,
+      history: await h.client.workflow.getHandle(workflowId, firstExecutionRunId).fetchHistory(),
+    })),
+  );
+  const differences: string[] = [];
+  for await (const { workflowId, error } of Worker.runReplayHistories(options, histories)) {
+    if (error !== undefined) differences.push(`${workflowId}: ${error.message}`);
+  }
+  return differences;
 }
