@@ -62,6 +62,67 @@ it('replays as a message, side by side and with a fresh context for each', async
   }
 });
 
+/** Every object in JSON, the innermost first. */
+function mapped(value: any, change: (object: any) => unknown): any {
+  if (Array.isArray(value)) return value.map((item) => mapped(item, change));
+  if (typeof value !== 'object' || value === null) return value;
+  return change(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapped(item, change)])));
+}
+const textOf = (base64: string) => Buffer.from(base64, 'base64').toString();
+const isPayload = (object: any) => typeof object.metadata?.encoding === 'string';
+const valueOf = (payload: any) =>
+  textOf(payload.metadata.encoding) === 'binary/null' ? null : JSON.parse(textOf(payload.data));
+
+/** What the same tools write with other settings, or wrote in earlier versions. */
+const FORMS: Record<string, (history: any) => any> = {
+  'enums as CLI and Web UI wrote them before': (history) =>
+    mapped(history, (object) =>
+      typeof object.eventType !== 'string'
+        ? object
+        : {
+            ...object,
+            eventType: object.eventType
+              .replace('EVENT_TYPE_', '')
+              .toLowerCase()
+              .replace(/(?:^|_)(.)/g, (_: string, letter: string) => letter.toUpperCase()),
+          },
+    ),
+  'field names of the .proto files': (history) =>
+    mapped(history, (object) =>
+      isPayload(object)
+        ? object
+        : Object.fromEntries(
+            Object.entries(object).map(([key, value]) => [
+              key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+              value,
+            ]),
+          ),
+    ),
+  'a download of the Web UI with readable payloads': (history) =>
+    mapped(history, (object) =>
+      isPayload(object)
+        ? {
+            metadata: mapped(object.metadata, (map) =>
+              Object.fromEntries(Object.entries(map).map(([key, value]) => [key, textOf(value as string)])),
+            ),
+            data: valueOf(object),
+          }
+        : object,
+    ),
+  'a download of earlier Web UIs with values alone': (history) =>
+    mapped(history, (object) => (isPayload(object) ? valueOf(object) : object)),
+  'a list of events': (history) => history.events,
+  'an answer of the HTTP API': (history) => ({ history, nextPageToken: '' }),
+};
+
+it.each(Object.keys(FORMS))('replays as %s', async (form) => {
+  for (const name of ['messages', 'attributes', 'localActivities', 'patches', 'children']) {
+    const given = FORMS[form]!(JSON.parse(read(`${name}.cli.json`)));
+    await Worker.runReplayHistory(optionsFor(''), given, `recorded-${name}`);
+    await Worker.runReplayHistory(optionsFor(''), JSON.stringify(given), `recorded-${name}`);
+  }
+});
+
 it('does not replay with interceptors that it was not made with', async () => {
   const { interceptors } = optionsFor('.intercepted.');
   const error = await Worker.runReplayHistory(

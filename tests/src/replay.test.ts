@@ -1,8 +1,11 @@
 /** Histories recorded on a real server, replayed without one. */
+import { execFile } from 'node:child_process';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { hasCode } from '@perdure/common';
 import { historyToJSON } from '@perdure/common/lib/proto-utils';
-import type { History } from '@perdure/proto/temporal/api/history/v1/message';
+import { findServerBinary } from '@perdure/dev-server';
+import { History } from '@perdure/proto/temporal/api/history/v1/message';
 import { bundleWorkflowCode, type InjectedSinks, ReplayError, Worker } from '@perdure/worker';
 import { DeterminismViolationError } from '@perdure/workflow';
 import { harness, rejection, until, workflowsDir } from './support/harness';
@@ -33,6 +36,42 @@ it('takes a history as JSON text and as an object of JSON', async () => {
   const json = historyToJSON(history);
   await Worker.runReplayHistory({ workflowsPath }, json);
   await Worker.runReplayHistory({ workflowsPath }, JSON.parse(json));
+});
+
+it('takes a history as bytes', async () => {
+  await Worker.runReplayHistory({ workflowsPath }, History.encode(history).finish(), workflowId);
+  expect(
+    await rejection(Worker.runReplayHistory({ workflowsPath }, new Uint8Array([1, 2, 3]))),
+  ).toBeInstanceOf(ReplayError);
+});
+
+describe('what the CLI writes', () => {
+  const show = async (...flags: string[]) => {
+    const { path } = await findServerBinary('temporal');
+    const args = ['workflow', 'show', '--workflow-id', workflowId, '--address', h.address, ...flags];
+    return (await promisify(execFile)(path, args, { maxBuffer: 2 ** 26 })).stdout;
+  };
+
+  it.each([
+    [['--output', 'json']],
+    [['--output', 'json', '--no-json-shorthand-payloads']],
+    [['--output', 'json', '--detailed']],
+    [['--output', 'json', '--time-format', 'raw']],
+  ])('with %j replays, as text and as an object', async (flags) => {
+    const text = await show(...flags);
+    expect(JSON.parse(text).events).toHaveLength(history.events!.length);
+    await Worker.runReplayHistory({ workflowsPath }, text, workflowId);
+    await Worker.runReplayHistory({ workflowsPath }, JSON.parse(text), workflowId);
+    const error = await rejection(
+      Worker.runReplayHistory({ workflowsPath: join(workflowsDir, 'replayed-changed.ts') }, text, workflowId),
+    );
+    expect(error.message).toMatch(/replayed-changed\.ts:7/); // it has been read, not only taken
+  });
+
+  it('with --output jsonl replays: one event a line', async () => {
+    const text = await show('--output', 'jsonl');
+    await Worker.runReplayHistory({ workflowsPath }, text, workflowId);
+  });
 });
 
 it('takes a bundle made beforehand', async () => {
@@ -119,6 +158,80 @@ it('calls sinks during replay only where that was asked for', async () => {
   expect(loud).toEqual(live);
   expect(silent).toEqual([]);
   expect(h.log.lines.filter(({ message }) => /^(first|second) line$/.test(message))).toEqual([]);
+});
+
+it('tells the histories of one id apart, and the bad one among them', async () => {
+  // Without run ids nothing but their place in the feed distinguishes them.
+  const nameless = (types: object[]) => ({ events: types });
+  const events = (JSON.parse(historyToJSON(history)) as { events: any[] }).events.map((event) => {
+    const { originalExecutionRunId: _, ...started } = event.workflowExecutionStartedEventAttributes ?? {};
+    return event.workflowExecutionStartedEventAttributes
+      ? { ...event, workflowExecutionStartedEventAttributes: started }
+      : event;
+  });
+  const other = events.map((event) =>
+    event.activityTaskScheduledEventAttributes
+      ? {
+          ...event,
+          activityTaskScheduledEventAttributes: {
+            ...event.activityTaskScheduledEventAttributes,
+            activityType: { name: 'another' },
+          },
+        }
+      : event,
+  );
+  const given = [events, other, history.events!, events, other].map((list) => ({
+    workflowId,
+    history: nameless(list),
+  }));
+  const runs = new Map<string, boolean>();
+  for await (const { runId, error } of Worker.runReplayHistories({ workflowsPath }, given)) {
+    if (error !== undefined) expect(error).toBeInstanceOf(DeterminismViolationError);
+    runs.set(runId, error === undefined);
+  }
+  expect(runs.size).toBe(5); // each gets a run id of its own
+  expect([...runs.values()].filter((good) => good)).toHaveLength(3);
+});
+
+it('replays side by side over all lanes, and yields a result before the last history has been given', async () => {
+  let given = 0;
+  let resolveFirst: () => void = () => undefined;
+  const first = new Promise<void>((resolve) => {
+    resolveFirst = resolve;
+  });
+  async function* histories() {
+    for (; given < 4; given++) yield { workflowId: `${workflowId}-${given}`, history };
+    await first; // would wait for ever if results came only in the end
+    yield { workflowId: `${workflowId}-${given++}`, history };
+  }
+  let ended = 0;
+  for await (const { error } of Worker.runReplayHistories({ workflowsPath }, histories())) {
+    expect(error).toBeUndefined();
+    ended++;
+    resolveFirst();
+  }
+  expect([given, ended]).toEqual([5, 5]);
+});
+
+it('asks an endless iterable for no more once the caller stops, and ends it', async () => {
+  let given = 0;
+  let told = false;
+  async function* endless() {
+    try {
+      for (;;) yield { workflowId: `${workflowId}-${given++}`, history };
+    } finally {
+      told = true;
+    }
+  }
+  let seen = 0;
+  for await (const { error } of Worker.runReplayHistories({ workflowsPath }, endless())) {
+    expect(error).toBeUndefined();
+    if (++seen === 20) break;
+  }
+  await until(() => told, 'the iterable has been told');
+  const then = given;
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(given).toBe(then);
 });
 
 it('stops in the middle when the caller does', async () => {
