@@ -13,6 +13,11 @@ describe('usesImport', () => {
     ['a call in a template', `\`$\{import("x")}\``],
     ['a call behind a string that looks like one', '"import(1)"; import("x")'],
     ['a call behind a regular expression', '/[/]"/.test("a"); import("x"); "'.replace(/ "$/, '')],
+    ['a call in a method of that name', '({ import() { return import("x"); } })'],
+    ['a call in a computed key', '({ [import("x")]: 1 })'],
+    ['a call as an argument', 'f(import("x"))'],
+    ['a call that a block follows', 'import("x")\n{ }'],
+    ['its own properties', '() => import.meta'],
     ['other phases', 'import.source("x")'],
     ['import declarations', 'import x from "x"'],
   ])('finds %s', (_name, code) => {
@@ -24,7 +29,13 @@ describe('usesImport', () => {
     ['comments', '/* import("x") */ 1 // import("y")'],
     ['regular expressions', '/import\\(/.test("import(")'],
     ['properties', 'const o = {}; o.import = 1; o?.import; o.import("x")'],
-    ['keys', '({ import: 1 })'],
+    ['keys', '({ import: 1, "import": 2 })'],
+    [
+      'methods, accessors and fields',
+      '({ import() {}, async *import() {}, get import() { return 1; } }); class A { import() {} static import = 1; #import = 1; }',
+    ],
+    ['names of groups', '/(?<import>a)\\k<import>/.exec("aa").groups.import'],
+    ['destructuring', 'const { import: x, ...rest } = {}'],
     ['longer names', 'const $import = 1, imports = 2, reimport = 3'],
   ])('is not taken in by %s', (_name, code) => {
     expect(usesImport(code, 'bundle.js')).toBe(false);

@@ -19,15 +19,15 @@ export interface BundleSource {
   readonly filename?: string;
 }
 
-// `import` as a word, unless it is a property (`a.import`, but not `...import`) or a key (`import:`).
-const importWord = /(?<![\w$]|(?<!\.)\.)import(?![\w$]|\s*:)/g;
+const importWord = /(?<![\w$])import(?![\w$])/g;
 
 /**
- * Whether `code` contains the token `import`. A regular expression cannot tell code from strings and comments,
- * but the parser can: with `import` replaced by something that is no token, only real code stops compiling.
+ * Whether `code` contains the keyword `import` other than as a name of a property. A regular expression cannot tell
+ * code from strings, comments and names, but the parser can: with `import` replaced by `enum`, which every property may
+ * be named and which starts no expression and no statement, only code that imports stops compiling.
  */
 export function usesImport(code: string, filename: string): boolean {
-  const replaced = code.replace(importWord, 'imp#rt');
+  const replaced = code.replace(importWord, 'enum');
   if (replaced === code) return false;
   try {
     new Script(replaced, { filename });
