@@ -14,6 +14,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { must, npmCommand } from '../scripts/tools/exec.mjs';
 import { installPacked, installSize, packAll } from '../scripts/tools/pack.mjs';
 import { root } from '../scripts/tools/paths.mjs';
 import { installDependencies, setUp } from '../scripts/tools/setup.mjs';
@@ -43,7 +44,7 @@ const rounds = options.quick ? 1 : Number(options.rounds);
 /** Counts are cut to a tenth with --quick. */
 const n = (count) => (options.quick ? Math.max(1, Math.round(count / 10)) : count);
 
-const SUITES = { replay, live, startup, bundling, memory, cache, size, client };
+const SUITES = { replay, live, startup, bundling, memory, cache, size, client, testing };
 const wanted = options.only?.split(',') ?? Object.keys(SUITES);
 for (const name of wanted)
   if (!SUITES[name]) throw new Error(`--only ${name}: takes ${Object.keys(SUITES).join(', ')}`);
@@ -229,6 +230,34 @@ async function bundling() {
       record('bundling, cold', 'ms', who, cold.ms);
       record('bundling, same sources again', 'ms', who, (await runProgram(command, { env })).ms);
       record('bundle size', 'kB', who, cold.bytes / 1000);
+    }
+  }
+}
+
+/** From `npm test` to the first assertion that holds, and to the end of `npm test`; everything cached is warm. */
+async function testing() {
+  const { findServerBinary } = await import('@perdure/dev-server');
+  const { path } = await findServerBinary('temporal');
+  const contenders = ['perdure', 'official'];
+  for (const who of contenders) {
+    const manifest = { name: 'first', private: true, scripts: { test: 'node --test first-test.cjs' } };
+    await writeFile(program(who, 'package.json'), JSON.stringify(manifest));
+  }
+  for (let round = -1; round < rounds; round += 1) {
+    for (const who of contenders) {
+      const green = join(scratch, `green-${who}-${round}`);
+      const begun = Date.now();
+      await must([...npmCommand(), 'test'], {
+        cwd: program(who, '.'),
+        env: { BENCH_SERVER: path, BENCH_GREEN: green, XDG_CACHE_HOME: join(scratch, `cache-${who}`) },
+        quiet: true,
+        timeoutMs: 120_000,
+      });
+      const ended = Date.now();
+      if (round === -1) continue; // warms the caches
+      const at = Number(await readFile(green, 'utf8'));
+      record('npm test to the first green assertion', 'ms', who, at - begun);
+      record('npm test to its end', 'ms', who, ended - begun);
     }
   }
 }
