@@ -59,7 +59,26 @@ async function stage(to, from, manifest) {
   await cp(join(root, 'LICENSE'), join(to, 'LICENSE'));
   await writeFile(join(to, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   await compactGenerated(join(to, 'lib'));
+  if (WITHOUT_COMMENTS.has(manifest.name)) await dropComments(join(to, 'lib'));
   return { name: manifest.name, dir: to };
+}
+
+/** Packages of the client, whose size is promised: what their comments say about the API is in the declarations, too. */
+const WITHOUT_COMMENTS = new Set(['@perdure/client', '@perdure/common']);
+
+/** Drops comments that fill lines of their own. */
+async function dropComments(dir) {
+  for (const file of readdirSync(dir, { recursive: true })) {
+    if (!file.endsWith('.js')) continue;
+    const path = join(dir, file);
+    const text = await readFile(path, 'utf8');
+    // A text of several lines might hold what looks like a comment.
+    if (text.split('\n').some((line) => (line.match(/`/g) ?? []).length % 2 === 1)) continue;
+    const without = text
+      .replace(/^[ \t]*\/\*\*[\s\S]*?\*\/[ \t]*\n/gm, '')
+      .replace(/^[ \t]*\/\/(?!#).*\n/gm, '');
+    await writeFile(path, without);
+  }
 }
 
 /** Generated code is indented for nobody: a fifth of its size. */
