@@ -6,6 +6,7 @@
  * K1  A channel connects at the first call; making a Connection contacts nobody.
  * K2  Inner scopes win over outer ones, header by header; an abort signal of any scope ends a call.
  * K3  Everything a call needs is read when it is made: a rotated API key counts from the next call on.
+ * K4  No call outlives its connection: closing the channel alone would leave a long poll waiting for a minute.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { CallOptions, Client as GrpcClient, Metadata as GrpcMetadata } from '@grpc/grpc-js';
@@ -130,6 +131,8 @@ export class Connection implements ConnectionLike {
   private apiKey: string | (() => string) | undefined;
   private connected: Promise<void> | undefined;
   private closed = false;
+  /** K4: the calls under way. */
+  private readonly running = new Set<{ cancel(): void }>();
   private services: {
     workflow?: WorkflowService;
     operator?: OperatorService;
@@ -255,9 +258,13 @@ export class Connection implements ConnectionLike {
     this.apiKey = apiKey;
   }
 
-  /** Closes the channel; calls that run are cancelled. */
+  /**
+   * Closes the channel. Calls under way end with the gRPC status CANCELLED, also those that wait for their next
+   * attempt; later ones throw an IllegalStateError. May be called often.
+   */
   async close(): Promise<void> {
     this.closed = true;
+    for (const call of [...this.running]) call.cancel(); // K4
     this.client.close();
   }
 
@@ -298,10 +305,12 @@ export class Connection implements ConnectionLike {
         options,
         (error, response) => {
           abortSignal?.removeEventListener('abort', onAbort);
+          this.running.delete(running);
           if (error !== null) reject(error);
           else resolve(response!);
         },
       );
+      this.running.add(running);
       if (abortSignal?.aborted) onAbort();
       else abortSignal?.addEventListener('abort', onAbort, { once: true });
     });
@@ -319,9 +328,11 @@ export class Connection implements ConnectionLike {
       this.headers(call, metadata),
       { deadline, interceptors: this.options.interceptors },
     );
+    this.running.add(running);
     const cancel = () => running.cancel();
     let cancelledHere = false;
     const end = (error?: unknown) => {
+      this.running.delete(running);
       abortSignal?.removeEventListener('abort', cancel);
       sink.end(cancelledHere ? undefined : error);
     };

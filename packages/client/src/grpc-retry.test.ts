@@ -4,7 +4,7 @@ import { status } from '@grpc/grpc-js';
 import { Connection, defaultGrpcRetryOptions, isGrpcServiceError, makeGrpcRetryInterceptor } from './index';
 
 describe('a call that waits for its next attempt', () => {
-  it('ends with its last failure when the connection is closed, and nothing is thrown elsewhere', async () => {
+  it('is cancelled when the connection is closed, tells its last failure, and nothing is thrown elsewhere', async () => {
     const thrown: unknown[] = [];
     const onThrown = (error: unknown) => thrown.push(error);
     process.on('uncaughtException', onThrown);
@@ -14,7 +14,8 @@ describe('a call that waits for its next attempt', () => {
       await new Promise((resolve) => setTimeout(resolve, 60)); // the first attempt has failed, the second is due
       await connection.close();
       const error = await call;
-      expect(isGrpcServiceError(error) && error.code).toBe(status.UNAVAILABLE);
+      expect(isGrpcServiceError(error) && error.code).toBe(status.CANCELLED);
+      expect(isGrpcServiceError(error) && error.details).toMatch(/failed with UNAVAILABLE: .*ECONNREFUSED/s);
       await new Promise((resolve) => setTimeout(resolve, 300));
       expect(thrown).toEqual([]);
     } finally {

@@ -4,7 +4,7 @@
  * Owns    which statuses are worth another attempt, and how long to wait before it.
  * G1  A call is repeated only while its own deadline allows; past it the status is DEADLINE_EXCEEDED and tells the
  *     last failure.
- * G2  Cancelling a call also ends a wait between two attempts.
+ * G2  Cancelling a call also ends a wait between two attempts; the status is CANCELLED and tells the last failure.
  * G3  A long poll that was under way when its connection broke begins to count its attempts anew: it may have to wait
  *     for hours, over any number of connections.
  *
@@ -119,7 +119,10 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
     let attempt = 1;
     let begunAtMs = Date.now();
     let timer: NodeJS.Timeout | undefined;
+    let failure: StatusObject;
     let current = nextCall(options);
+
+    const lastFailure = () => `the last one failed with ${grpc().status[failure.code]}: ${failure.details}`;
 
     const finish = (final: StatusObject) => {
       // The message is held back until the status is known: the listener must see one of each.
@@ -132,11 +135,12 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
         finish(received);
         return;
       }
+      failure = received;
       const waitMs = delayFunction(attempt, received);
       const leftMs = giveUpAtMs - Date.now();
       if (waitMs >= leftMs) {
         // G1: no attempt fits any more
-        const details = `Deadline exceeded after ${attempt} attempts; the last one failed with ${grpc().status[received.code]}: ${received.details}`;
+        const details = `Deadline exceeded after ${attempt} attempts; ${lastFailure()}`;
         timer = setTimeout(
           () => finish({ code: grpcStatus.DEADLINE_EXCEEDED, details, metadata: received.metadata }),
           Math.max(0, leftMs),
@@ -187,7 +191,8 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
         if (timer !== undefined) {
           clearTimeout(timer); // G2
           timer = undefined;
-          finish({ code: grpcStatus.CANCELLED, details: 'Cancelled on client', metadata: new Metadata() });
+          const details = `Cancelled on client after ${attempt} attempts; ${lastFailure()}`;
+          finish({ code: grpcStatus.CANCELLED, details, metadata: new Metadata() });
           return;
         }
         if (attempt === 1) next();
