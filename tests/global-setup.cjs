@@ -6,6 +6,9 @@ module.exports = async () => {
     searchAttributes: { TestKeyword: 'Keyword' },
     dynamicConfigValues: {
       'frontend.enableUpdateWorkflowExecution': true,
+      // Versioning by build ids, as it was before deployments.
+      'frontend.workerVersioningDataAPIs': true,
+      'frontend.workerVersioningWorkflowAPIs': true,
       // Nexus operations that updates and activities without a workflow back.
       'history.enableUpdateCallbacks': true,
       'activity.enableCallbacks': true,

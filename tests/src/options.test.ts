@@ -6,7 +6,13 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Context } from '@perdure/activity';
 import { temporal } from '@perdure/proto';
-import { bundleWorkflowCode, type PatchActivationInput, Worker, type WorkerOptions } from '@perdure/worker';
+import {
+  bundleWorkflowCode,
+  NativeConnection,
+  type PatchActivationInput,
+  Worker,
+  type WorkerOptions,
+} from '@perdure/worker';
 import { eventsOf, eventsOfType, harness, until, workflowsDir } from './support/harness';
 
 const h = harness();
@@ -198,6 +204,37 @@ describe('versioning', () => {
         );
       }),
     );
+  }, 60_000);
+
+  it('by build ids, as before deployments, keeps workflows on compatible workers', async () => {
+    const taskQueue = `queue-${randomUUID()}`;
+    const connections = await Promise.all(
+      // The core lets one worker of a task queue use a connection, whatever its build id.
+      ['one', 'two'].map(() => NativeConnection.connect({ address: h.address })),
+    );
+    const introduce = (buildId: string) =>
+      h.client.taskQueue.updateBuildIdCompatibility(taskQueue, {
+        operation: 'addNewIdInNewDefaultSet',
+        buildId,
+      });
+    const make = (buildId: string, connection: NativeConnection | undefined) =>
+      h.worker({ connection, taskQueue, workflowsPath, buildId, useVersioning: true });
+    await introduce('one');
+    const one = await make('one', connections[0]);
+    const two = await make('two', connections[1]);
+    await one.runUntil(() =>
+      two.runUntil(async () => {
+        const old = await h.start(one, 'waits', []);
+        expect(await old.query('ready')).toBe(true);
+        await introduce('two');
+        const young = await h.start(one, 'waits', []);
+        await young.signal('go');
+        expect(await young.result()).toBe('two');
+        await old.signal('go');
+        expect(await old.result()).toBe('one');
+      }),
+    );
+    await Promise.all(connections.map((connection) => connection.close()));
   }, 60_000);
 
   it('a build id alone is reported with each workflow task', async () => {
