@@ -1,5 +1,8 @@
 //! Raw calls through a native connection: bytes in, bytes out.
 //!
+//! Calls go through the core's connection, which repeats what may be repeated, holds payloads against its limits, and
+//! hands the first task of an eager start to a worker; its bare services do none of that.
+//!
 //! The cloud service is left out: workers have no use for it, and its messages make the addon a good deal larger.
 
 use crate::connection::{Connection, millis};
@@ -9,6 +12,7 @@ use futures_util::future::BoxFuture;
 use prost::Message;
 use std::time::Instant;
 use temporalio_client::RetryOptions;
+use temporalio_client::grpc::{HealthService, OperatorService, TestService, WorkflowService};
 use temporalio_client::request_extensions::RetryConfigForCall;
 use temporalio_client::tonic::metadata::{
     AsciiMetadataKey, BinaryMetadataKey, BinaryMetadataValue, KeyAndValueRef, MetadataMap,
@@ -35,7 +39,7 @@ pub async fn call(connection: &Connection, bytes: &[u8]) -> Result<Vec<u8>, HubE
         };
     }
     match call.service.as_str() {
-        "workflow" => methods!(core.workflow_service();
+        "workflow" => methods!(core.clone();
             register_namespace, describe_namespace, list_namespaces, update_namespace,
             deprecate_namespace, start_workflow_execution, get_workflow_execution_history,
             get_workflow_execution_history_reverse, poll_workflow_task_queue,
@@ -82,16 +86,16 @@ pub async fn call(connection: &Connection, bytes: &[u8]) -> Result<Vec<u8>, HubE
             terminate_nexus_operation_execution, update_worker_deployment_version_compute_config,
             validate_worker_deployment_version_compute_config,
         ),
-        "operator" => methods!(core.operator_service();
+        "operator" => methods!(core.clone();
             add_search_attributes, remove_search_attributes, list_search_attributes, delete_namespace,
             add_or_update_remote_cluster, remove_remote_cluster, list_clusters, get_nexus_endpoint,
             create_nexus_endpoint, update_nexus_endpoint, delete_nexus_endpoint, list_nexus_endpoints,
         ),
-        "test" => methods!(core.test_service();
+        "test" => methods!(core.clone();
             lock_time_skipping, unlock_time_skipping, sleep, sleep_until,
             unlock_time_skipping_with_sleep, get_current_time,
         ),
-        "health" => methods!(core.health_service(); check),
+        "health" => methods!(core.clone(); check),
         _ => Err(HubError::RpcUnknown {
             service: call.service.clone(),
             method: call.method.clone(),

@@ -26,6 +26,9 @@ import type { CallContext } from './raw-service';
 import { rawService } from './raw-service';
 import { Runtime } from './runtime';
 
+/** Where clients look up what a connection can do: InternalConnectionLikeSymbol of the client package. */
+const connectionTraits = Symbol.for('perdure.client.connection-like');
+
 export class NativeConnection implements ConnectionLike {
   /**
    * Connects.
@@ -57,6 +60,9 @@ export class NativeConnection implements ConnectionLike {
 
   /** Deadline, headers and abort signal of the calls in a scope. */
   readonly callContextStorage = new AsyncLocalStorage<CallContext>();
+
+  /** The core hands the first task from the answer to a start to a worker of this connection. */
+  readonly [connectionTraits] = { supportsEagerStart: true };
 
   readonly #workers = new Set<object>();
   #handle: ConnectionHandle | undefined;
@@ -126,7 +132,8 @@ export class NativeConnection implements ConnectionLike {
 
   /** Calls made by `fn` end when the signal aborts. */
   withAbortSignal<R>(abortSignal: AbortSignal, fn: () => Promise<R>): Promise<R> {
-    return this.#scope({ abortSignal }, fn);
+    const outer = this.callContextStorage.getStore()?.abortSignal;
+    return this.#scope({ abortSignal: outer ? AbortSignal.any([outer, abortSignal]) : abortSignal }, fn);
   }
 
   /** Replaces the headers of all later calls, those of workers too. */

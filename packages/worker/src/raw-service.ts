@@ -4,6 +4,7 @@
  * A call that fails rejects with an error of the shape that gRPC libraries for Node.js use, so that whoever is built
  * on a connection (`@perdure/client`) need not know which kind it is.
  */
+import { IllegalStateError } from '@perdure/common';
 import { CoreRpcError } from '@perdure/core';
 import { RpcCall } from '@perdure/proto/perdure/core/v1/options';
 import Long from 'long';
@@ -18,8 +19,11 @@ export interface CallContext {
   abortSignal?: AbortSignal;
 }
 
-/** Methods of a service by their names in lower camel case. */
-export type RawService = Record<string, (request: any) => Promise<any>>;
+/** Methods of a service by their names in lower camel case; with a callback they give no promise. */
+export type RawService = Record<
+  string,
+  (request?: any, callback?: (error: Error | null, response?: any) => void) => Promise<any> | undefined
+>;
 
 /** Status codes of gRPC. */
 const CANCELLED = 1;
@@ -67,8 +71,25 @@ interface MethodDefinition {
 export function rawService(service: string, { methods }: { methods: object }, caller: Caller): RawService {
   const object: RawService = {};
   for (const [key, method] of Object.entries(methods as Record<string, MethodDefinition>)) {
-    if (method.requestStream || method.responseStream) continue;
-    object[key] = (request: unknown) => unary(service, method, request ?? {}, caller);
+    const call = async (request: unknown): Promise<unknown> => {
+      if (method.requestStream || method.responseStream) {
+        throw new IllegalStateError(
+          `A native connection cannot carry ${method.name}, which is answered many times`,
+          {
+            hint: 'use a Connection of the client package for it',
+          },
+        );
+      }
+      return await unary(service, method, request ?? {}, caller);
+    };
+    object[key] = (request, callback) => {
+      if (callback === undefined) return call(request);
+      call(request).then(
+        (response) => callback(null, response),
+        (error) => callback(error),
+      );
+      return undefined;
+    };
   }
   return object;
 }
@@ -80,7 +101,7 @@ async function unary(
   caller: Caller,
 ): Promise<unknown> {
   const { deadline, metadata = {}, abortSignal } = caller.context() ?? {};
-  abortSignal?.throwIfAborted();
+  if (abortSignal?.aborted) throw aborted();
   const { text: headers, binary: binaryHeaders } = splitMetadata(metadata);
   const timeoutMs = deadline === undefined ? 0 : Number(deadline) - Date.now();
   if (deadline !== undefined && timeoutMs <= 0) {
@@ -109,9 +130,12 @@ async function unary(
   }
 }
 
+/** What callers of gRPC libraries expect of an aborted call. */
+const aborted = () => new RawCallError(CANCELLED, 'Call was cancelled by its abort signal');
+
 function orAborted<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise<T>((resolve, reject) => {
-    const abort = () => reject(signal.reason);
+    const abort = () => reject(aborted());
     signal.addEventListener('abort', abort, { once: true });
     call.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
   });
