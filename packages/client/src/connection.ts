@@ -57,6 +57,12 @@ export type InternalConnectionLike = ConnectionLike & {
 const identity = (bytes: Buffer | Uint8Array): Buffer =>
   Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
+/** What grpc-js says of answers by something that speaks HTTP/2 alone; it takes a page's first bytes for a length. */
+const NO_GRPC_ANSWER =
+  /Received HTTP status code|RST_STREAM with code 0\b|without gRPC status|message larger than max/;
+/** What gRPC servers say that are no Temporal servers; an old Temporal server speaks of an unknown method. */
+const OTHER_SERVICE = /unknown service/i;
+
 /** Turns the error of the first call into one that says what is at fault. */
 function explain(address: string, usesTls: boolean, cause: Error): ConnectionFailedError {
   const text = isGrpcServiceError(cause) ? cause.details : cause.message;
@@ -108,6 +114,21 @@ function explain(address: string, usesTls: boolean, cause: Error): ConnectionFai
           'the port may not speak TLS, or want a client certificate',
         )
       : failed('tls', `the peer closed the connection (${text})`, 'the port may expect TLS: set tls');
+  }
+  if (NO_GRPC_ANSWER.test(text)) {
+    return failed(
+      'server',
+      `what answers there does not speak gRPC (${text})`,
+      'the address is that of a web server, or of a proxy that finds no server behind it',
+    );
+  }
+  const [, lastAnswer] = /the last one failed with (.*)/s.exec(text) ?? [];
+  if (code === grpcStatus.DEADLINE_EXCEEDED && lastAnswer !== undefined) {
+    return failed(
+      'server',
+      `it answers, but is not ready (${text})`,
+      'a server that has just been started needs some time; else its log tells more',
+    );
   }
   if (code === grpcStatus.DEADLINE_EXCEEDED) {
     return failed(
@@ -218,7 +239,12 @@ export class Connection implements ConnectionLike {
       await this.withDeadline(deadline, () => this.workflowService.getSystemInfo({}));
     } catch (error) {
       // Servers from before GetSystemInfo are servers all the same.
-      if (isGrpcServiceError(error) && error.code === grpcStatus.UNIMPLEMENTED) return;
+      const isOldServer =
+        isGrpcServiceError(error) &&
+        error.code === grpcStatus.UNIMPLEMENTED &&
+        !NO_GRPC_ANSWER.test(error.details) &&
+        !OTHER_SERVICE.test(error.details);
+      if (isOldServer) return;
       throw explain(this.options.address, this.usesTls, error as Error);
     }
   }
