@@ -328,9 +328,12 @@ impl Worker {
     }
 
     /// Resolves once all pollers have drained and every completion has been delivered.
-    pub async fn finalize(&self) -> Result<(), HubError> {
+    pub async fn finalize(self: &Arc<Self>) -> Result<(), HubError> {
         if !self.started.swap(true, Ordering::AcqRel) {
             self.shutdown();
+            for core in self.read_cores().clone() {
+                self.poll(&core); // the core waits for somebody to hear that its polls have ended
+            }
         }
         self.busy.wait_idle().await;
         let cores = std::mem::take(&mut *self.write_cores());

@@ -279,6 +279,36 @@ describe('a worker', () => {
     await stop(worker, events);
   });
 
+  it.each([
+    { workflows: true },
+    { workflows: false, remoteActivities: true },
+    { workflows: false, nexus: true },
+    { workflows: true, localActivities: true, remoteActivities: true, nexus: true },
+  ])('that has never polled is finalized at once, with %j', async (kinds) => {
+    const worker = native.workerOpen(
+      runtime,
+      connection,
+      workerOptions(unique('idle'), kinds),
+      () => undefined,
+    );
+    await native.workerFinalize(worker);
+  });
+
+  it('is finalized after the server has turned out not to know its namespace', async () => {
+    const lazy = await connect(runtime, server.address, { lazy: true });
+    const events = new Events();
+    const options = workerOptions(unique('lost'), {
+      namespace: 'nowhere',
+      workflows: false,
+      remoteActivities: true,
+    });
+    const worker = native.workerOpen(runtime, lazy, options, events.listener);
+    native.workerStart(worker, []);
+    await events.drained;
+    expect(events.all[0]?.fatal?.code).toBe('CORE_NAMESPACE_UNUSABLE');
+    await native.workerFinalize(worker);
+  });
+
   it('refuses a namespace that is not there, a second start and bad options', async () => {
     const events = new Events();
     const options = workerOptions(unique('queue'), { namespace: 'nowhere' });
