@@ -133,6 +133,20 @@ describe('a lane in a process of its own', () => {
     expect((await start('hello', 'h', 1)).value).toBe('hello 1');
   });
 
+  it('asks for the eviction of runs before its heap is full', async () => {
+    const { start, lost, warnings, pool } = await poolOf(
+      {
+        holds:
+          'const mine = Array.from({ length: 5000 }, (_, i) => ({ i })); await wf.condition(() => mine.length === 0);',
+      },
+      { heapMb: 64, activationDeadlineMs: 20_000 },
+    );
+    for (let index = 0; index < 500; index++) await start('holds', `run-${index}`);
+    expect(lost).toEqual([]);
+    expect((await pool.stats())[0]!.runs).toBeLessThan(500);
+    expect(warnings.map(({ code }) => code)).toContain('HEAP_PRESSURE');
+  });
+
   it('is replaced when somebody kills its process', async () => {
     const { start, lost, lanes, pool } = await poolOf(workflows);
     await start('waits', 'w');
