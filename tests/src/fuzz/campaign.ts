@@ -11,7 +11,7 @@
 import { join } from 'node:path';
 import { Context } from '@perdure/activity';
 import { type Client, WorkflowFailedError, type WorkflowHandle } from '@perdure/client';
-import { ApplicationFailure } from '@perdure/common';
+import { ApplicationFailure, type Duration } from '@perdure/common';
 import { EventType } from '@perdure/proto/temporal/api/enums/v1/event_type';
 import type { History, HistoryEvent } from '@perdure/proto/temporal/api/history/v1/message';
 import { type NativeConnection, Worker } from '@perdure/worker';
@@ -102,7 +102,8 @@ export async function runCampaign(options: CampaignOptions): Promise<CampaignRep
     sinks: live.sinks,
   });
   const histories = await worker.runUntil(() =>
-    runCases(client, taskQueue, makeCases(seed, programs), concurrency),
+    // With a small cache tasks time out (`timedOutTasks`): 10 s each would look like programs that do not end.
+    runCases(client, taskQueue, makeCases(seed, programs), concurrency, '2s'),
   );
   return replayAll({ ...code, replayName: taskQueue }, histories, live, options.witness);
 }
@@ -143,6 +144,7 @@ export async function runCases(
   taskQueue: string,
   cases: readonly Case[],
   concurrency: number,
+  workflowTaskTimeout: Duration = '10s',
 ): Promise<Recorded[]> {
   const histories: Recorded[] = [];
   const others = await Promise.all(
@@ -153,7 +155,7 @@ export async function runCases(
   let next = 0;
   const runSome = async () => {
     for (let i = next++; i < cases.length; i = next++) {
-      histories.push(...(await runOne(client, taskQueue, i, cases[i] as Case)));
+      histories.push(...(await runOne(client, taskQueue, i, cases[i] as Case, workflowTaskTimeout)));
     }
   };
   await Promise.all(Array.from({ length: concurrency }, runSome));
@@ -166,13 +168,13 @@ async function runOne(
   taskQueue: string,
   number: number,
   { steps, disturbances }: Case,
+  workflowTaskTimeout: Duration,
 ): Promise<Recorded[]> {
   const workflowId = `${taskQueue}-${number}`;
   const handle = await client.workflow.start('program', {
     taskQueue,
     workflowId,
-    // With a small cache tasks time out (`timedOutTasks`): 10 s each would look like programs that do not end.
-    workflowTaskTimeout: '2s',
+    workflowTaskTimeout,
     args: [steps, `${taskQueue}-other-${number % 4}`],
   });
   let ended = false;
