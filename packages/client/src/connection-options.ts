@@ -73,8 +73,8 @@ export interface ConnectionOptions {
    * `makeGrpcRetryInterceptor(defaultGrpcRetryOptions())` to keep that.
    */
   interceptors?: Interceptor[];
-  /** Headers of every call. */
-  metadata?: Metadata;
+  /** Headers of every call; a function is asked before every call, and what it throws ends the call. */
+  metadata?: Metadata | (() => Metadata);
   /** Sent as `Authorization: Bearer …`; a function is asked before every call. */
   apiKey?: string | (() => string);
   /**
@@ -86,9 +86,11 @@ export interface ConnectionOptions {
 }
 
 export type ConnectionOptionsWithDefaults = Required<
-  Omit<ConnectionOptions, 'tls' | 'connectTimeout' | 'callCredentials' | 'apiKey'>
+  Omit<ConnectionOptions, 'tls' | 'connectTimeout' | 'callCredentials' | 'apiKey' | 'metadata'>
 > & {
   connectTimeoutMs: number;
+  /** Headers of a call that is made now. */
+  readonly metadata: Metadata;
 };
 
 export interface ResolvedConnectionOptions {
@@ -190,7 +192,12 @@ export function resolveConnectionOptions(given: ConnectionOptions = {}): Resolve
   const target = collect(() => normalizeAddress(address), LOCAL_TARGET);
   const connectTimeoutMs = collect(() => durationToMs(connectTimeout, 'connectTimeout'), 0);
   if (credentials !== undefined && configured.tls) problems.push('credentials and tls exclude each other');
-  if (apiKey !== undefined && Object.keys(metadata).some((name) => name.toLowerCase() === 'authorization')) {
+  const headersNow = typeof metadata === 'function' ? metadata : () => metadata;
+  const fixedHeaders = typeof metadata === 'function' ? {} : metadata; // a function is asked by calls alone
+  if (
+    apiKey !== undefined &&
+    Object.keys(fixedHeaders).some((name) => name.toLowerCase() === 'authorization')
+  ) {
     problems.push('apiKey and an Authorization header in metadata exclude each other');
   }
   const config = typeof tls === 'object' && tls !== null ? tls : {};
@@ -228,7 +235,9 @@ export function resolveConnectionOptions(given: ConnectionOptions = {}): Resolve
         ...channelArgs,
       },
       interceptors,
-      metadata,
+      get metadata() {
+        return headersNow();
+      },
       connectTimeoutMs,
       plugins,
     },
