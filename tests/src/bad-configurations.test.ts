@@ -24,6 +24,11 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const workflowsPath = join(workflowsDir, 'activities.ts');
 const activities = { greet: async (name: string) => name };
 
+beforeAll(async () => {
+  // Loads what is loaded when it is first needed, so that the figures are those of a refusal.
+  await bundleWorkflowCode({ workflowsPath });
+});
+
 async function refusal(attempt: () => unknown, limitMs = LIMIT_MS): Promise<string> {
   const begun = performance.now();
   const error = await rejection((async () => attempt())());

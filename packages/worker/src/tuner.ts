@@ -108,7 +108,7 @@ export interface CustomSlotSupplier<SI extends SlotInfo> {
   reserveSlot(ctx: SlotReserveContext, abortSignal: AbortSignal): Promise<SlotPermit>;
   /**
    * Asks for a slot for an activity that may begin without a poll (eagerly). A thread waits for the answer, for at
-   * most 50 ms; while this thread is busy, or runs the workflows itself (`debugMode`), it is not called.
+   * most 50 ms. Not called while this thread is busy, or when it is itself the one that would wait (`debugMode`).
    * @returns null: none now
    */
   tryReserveSlot(ctx: SlotReserveContext): SlotPermit | null;
