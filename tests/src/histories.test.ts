@@ -206,6 +206,28 @@ describe.each(packs)('%s', (file) => {
   });
 });
 
+/** The history up to each task that was completed: what a worker gets that takes the run over there. */
+function cuts({ events }: Json): Json[] {
+  return events.flatMap((event, i) =>
+    event.workflowTaskStartedEventAttributes && events[i + 1]?.workflowTaskCompletedEventAttributes
+      ? [{ events: events.slice(0, i + 1) }]
+      : [],
+  );
+}
+
+it.each(packs)('%s can be taken over at every task', async (file) => {
+  const { recorded, programs } = unpack(file);
+  const plain = recorded
+    .filter(([name]) => !name.endsWith('.intercepted'))
+    .flatMap(([name, history]) => cuts(history).map((cut): [string, Json] => [`recorded-${name}`, cut]));
+  expect(plain.length).toBeGreaterThan(80);
+  expect(await failuresOf(optionsFor(''), plain)).toEqual([]);
+  const ofPrograms = programs.flatMap(({ name, history }) =>
+    cuts(history).map((cut): [string, Json] => [name, cut]),
+  );
+  expect(await failuresOf(programsPath, ofPrograms)).toEqual([]);
+});
+
 /** The history as a worker would have recorded it that writes these flags. */
 function withFlags({ events }: Json, langUsedFlags: number[] | undefined): Json {
   return {
