@@ -7,9 +7,12 @@ import type { Total } from './workflows/cache';
 const h = harness();
 const workflowsPath = join(workflowsDir, 'cache.ts');
 
-it.each(['thread', 'process'] as const)(
-  '200 open workflows over a cache of 10 count each of 1,000 signals once (lanes: %s)',
-  async (lanes) => {
+it.each([
+  { open: 200, signals: 1000, lanes: 'thread' },
+  { open: 60, signals: 300, lanes: 'process' },
+] as const)(
+  '$open open workflows over a cache of 10 count each of $signals signals once (lanes: $lanes)',
+  async ({ open, signals, lanes }) => {
     const worker = await h.worker({
       workflowsPath,
       lanes,
@@ -19,10 +22,10 @@ it.each(['thread', 'process'] as const)(
     const random = randomOf(7);
     const logged = h.log.lines.length;
     await worker.runUntil(async () => {
-      const handles = await Promise.all(Array.from({ length: 200 }, () => h.start(worker, 'tally')));
+      const handles = await Promise.all(Array.from({ length: open }, () => h.start(worker, 'tally')));
       const expected = handles.map((): Total => ({ count: 0, sum: 0 }));
       let mostCached = 0;
-      let left = 1000;
+      let left: number = signals;
       const signalSome = async () => {
         while (left > 0) {
           const n = left--;
