@@ -238,3 +238,45 @@ describe('interceptors in their older form', () => {
     expect(server.asked[0]!.request.taskQueue.name).toBe('changed');
   });
 });
+
+describe('a description', () => {
+  it('tells parent, root, times and sizes as the server does', async () => {
+    const seconds = (value: number) => ({ seconds: String(value) as never, nanos: 500_000_000 });
+    const at = (value: number) => new Date(value * 1000 + 500);
+    server.script = {
+      describeWorkflowExecution: [
+        {
+          message: {
+            workflowExecutionInfo: {
+              execution: { workflowId: 'w', runId: 'r' },
+              type: { name: 'child' },
+              status: 2,
+              taskQueue: 'q',
+              historyLength: '12',
+              historySizeBytes: '3456',
+              startTime: seconds(100),
+              executionTime: seconds(200),
+              closeTime: seconds(300),
+              parentExecution: { workflowId: 'p', runId: 'pr' },
+              rootExecution: { workflowId: 'o', runId: 'or' },
+            },
+          },
+        },
+      ],
+    };
+    expect(await client.workflow.getHandle('w').describe()).toMatchObject({
+      workflowId: 'w',
+      runId: 'r',
+      type: 'child',
+      status: { code: 2, name: 'COMPLETED' },
+      taskQueue: 'q',
+      historyLength: 12,
+      historySize: 3456,
+      startTime: at(100),
+      executionTime: at(200),
+      closeTime: at(300),
+      parentExecution: { workflowId: 'p', runId: 'pr' },
+      rootExecution: { workflowId: 'o', runId: 'or' },
+    });
+  });
+});

@@ -82,6 +82,38 @@ describe('a failed connect', () => {
   });
 });
 
+describe('an API key that the server refuses', () => {
+  it('is named as the fault over TLS, and the next one is tried on the same connection', async () => {
+    const authority = new CertificateAuthority('test CA');
+    ends.push(() => authority.remove());
+    const pair = authority.issue('127.0.0.1');
+    const server = new ScriptedServer(
+      ServerCredentials.createSsl(null, [{ private_key: pair.key, cert_chain: pair.crt }]),
+    );
+    ends.push(() => server.close());
+    server.script = {
+      getSystemInfo: [{ code: status.UNAUTHENTICATED, details: 'expired' }, { message: {} }],
+    };
+    const connection = Connection.lazy({
+      address: await server.listen(),
+      apiKey: 'old',
+      tls: { serverRootCACertificate: authority.certificate },
+    });
+    await expect(connection.ensureConnected()).rejects.toMatchObject({
+      fault: 'credentials',
+      message: expect.stringContaining('expired'),
+      hint: expect.stringContaining('API key'),
+    });
+    connection.setApiKey('new');
+    await connection.ensureConnected();
+    await connection.close();
+    expect(server.asked.map(({ headers }) => headers.get('authorization')[0])).toEqual([
+      'Bearer old',
+      'Bearer new',
+    ]);
+  });
+});
+
 describe('credentials of grpc-js', () => {
   it('make the channel, and go with every call over TLS', async () => {
     const authority = new CertificateAuthority('test CA');

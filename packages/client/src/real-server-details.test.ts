@@ -4,7 +4,14 @@ import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client, Connection, type ScheduleHandle, type ScheduleOptions } from '@perdure/client';
+import {
+  Client,
+  Connection,
+  type QueryDefinition,
+  type ScheduleHandle,
+  type ScheduleOptions,
+  type UpdateDefinition,
+} from '@perdure/client';
 import { defineSearchAttributeKey } from '@perdure/common';
 import { type DevServer, startDevServer } from '@perdure/dev-server';
 import { HandWorker } from './testing/hand-worker';
@@ -216,4 +223,112 @@ describe('converters that are given by path', () => {
       await rm(directory, { recursive: true });
     }
   });
+});
+
+describe('conversions that a call names', () => {
+  /** An amount that is stored as a text. */
+  const cents = {
+    transferTypeConverter: {
+      toTransferType: (value: number) => `${value} cents`,
+      fromTransferType: (text: string) => Number.parseInt(text, 10),
+    },
+  };
+  const both = { inputTypes: [cents], outputType: cents };
+  const open = () => ({ workflowId: randomUUID(), taskQueue: 'open' });
+  const inputs = async (workflowId: string) => {
+    const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
+    const lists = events!.flatMap(
+      ({
+        workflowExecutionStartedEventAttributes: started,
+        workflowExecutionSignaledEventAttributes: signaled,
+      }) => (started ?? signaled)?.input?.payloads ?? [],
+    );
+    return lists.map(({ data }) => Buffer.from(data!).toString());
+  };
+
+  it('apply to arguments and results of workflows', async () => {
+    const taskQueue = randomUUID();
+    const worker = new HandWorker(connection, taskQueue);
+    try {
+      const options = () => ({ workflowId: randomUUID(), taskQueue, args: [7], typeInfo: both });
+      const handle = await client.workflow.start('echo', options());
+      expect(await handle.result()).toBe(7);
+      expect(await inputs(handle.workflowId)).toEqual(['"7 cents"']);
+      const plain = client.workflow.getHandle(handle.workflowId);
+      expect(await plain.result()).toBe('7 cents');
+      const typed = client.workflow.getHandle(handle.workflowId, undefined, { typeInfo: both });
+      expect(await typed.result()).toBe(7);
+
+      const running = await client.workflow.start('open', { ...options(), args: ['8 cents'], typeInfo: {} });
+      const args = { type: 'query', name: 'args', typeInfo: { outputType: first(cents) } };
+      expect(await running.query(args as unknown as QueryDefinition<number>)).toBe(8);
+      expect(
+        await running.queryWithOptions<number>('args', { typeInfo: { outputType: first(cents) } } as any),
+      ).toBe(8);
+      // The worker doubles what it gets: text it cannot, so the argument must have been converted to a number.
+      const dozens = {
+        transferTypeConverter: {
+          toTransferType: (n: number) => n * 12,
+          fromTransferType: (n: number) => n / 12,
+        },
+      };
+      const typeInfo = { inputTypes: [dozens], outputType: dozens } as any;
+      expect(await running.executeUpdate<number, [number]>('double', { args: [2], typeInfo })).toBe(4);
+      const double = { type: 'update', name: 'double', typeInfo } as unknown as UpdateDefinition<
+        number,
+        [number]
+      >;
+      const update = await running.startUpdate(double, { args: [3], waitForStage: 'ACCEPTED' });
+      expect(await update.result()).toBe(6);
+      expect(await running.getUpdateHandle<number>(update.updateId).result()).toBe(72);
+      const again = running.getUpdateHandle<number>(update.updateId, { typeInfo });
+      expect(await again.result()).toBe(6);
+      await running.terminate();
+    } finally {
+      await worker.stop();
+    }
+  });
+
+  it('apply to signals, and to the workflows of schedules', async () => {
+    const handle = await client.workflow.signalWithStart('open', {
+      ...open(),
+      args: [1],
+      typeInfo: both,
+      signal: 's',
+      signalArgs: [2],
+      signalTypeInfo: { inputTypes: [cents] },
+    } as any);
+    await handle.signal(
+      { type: 'signal', name: 's', typeInfo: { inputTypes: [cents] } } as any,
+      ...([3] as any),
+    );
+    await handle.signalWithOptions('s', { args: [4], typeInfo: { inputTypes: [cents] } } as any);
+    expect(await inputs(handle.workflowId)).toEqual([1, 2, 3, 4].map((n) => `"${n} cents"`));
+    await handle.terminate();
+
+    const schedule = await client.schedule.create({
+      scheduleId: randomUUID(),
+      spec: {},
+      action: {
+        type: 'startWorkflow',
+        workflowType: 'open',
+        taskQueue: 'idle',
+        args: [5],
+        typeInfo: both,
+      } as any,
+      state: { paused: true },
+    });
+    expect((await schedule.describe()).action.args).toEqual(['5 cents']);
+    await schedule.delete();
+  });
+
+  /** Of a list, its first value alone. */
+  function first({ transferTypeConverter: of }: typeof cents) {
+    return {
+      transferTypeConverter: {
+        toTransferType: (value: number) => [of.toTransferType(value)],
+        fromTransferType: ([text]: [string]) => of.fromTransferType(text),
+      },
+    };
+  }
 });
