@@ -13,8 +13,9 @@ describe('the public API', () => {
   });
 
   it('has every type of the reference, but those listed with a reason', () => {
-    const declarations = readFileSync(join(__dirname, 'index.d.ts'), 'utf8');
-    const absent = surface.types.filter((name) => !new RegExp(`\\b${name}\\b`).test(declarations));
+    // Which types there are, the compiler says of that file; here only that the file names them all.
+    const named = readFileSync(join(__dirname, '../src/testing/every-type.ts'), 'utf8');
+    const absent = surface.types.filter((name) => !new RegExp(`^  ${name},$`, 'm').test(named));
     expect(absent).toEqual(Object.keys(missing).filter((name) => surface.types.includes(name)));
   });
 

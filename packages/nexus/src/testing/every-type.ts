@@ -1,0 +1,21 @@
+/** Every type of the reference, so that the compiler says which one is not there. */
+export type {
+  ActivityOptions,
+  ActivityOptionsFor,
+  CancelActivityOptions,
+  CancelWorkflowRunOptions,
+  CancelWorkflowUpdateOptions,
+  NexusTypedActivityClient,
+  NexusUpdateWorkflowOptions,
+  OperationInfo,
+  TemporalCancelOperationContext,
+  TemporalNexusClient,
+  TemporalOperationHandlerOptions,
+  TemporalOperationStartHandler,
+  TemporalStartOperationContext,
+  UpdatableWorkflowHandle,
+  WorkflowHandle,
+  WorkflowRunOperationStartHandler,
+  WorkflowSignalWithStartOptions,
+  WorkflowStartOptions,
+} from '..';

@@ -1,0 +1,2 @@
+/** Every type of the reference, so that the compiler says which one is not there. */
+export type { SimplePluginOptions } from '..';
