@@ -44,7 +44,7 @@ const rounds = options.quick ? 1 : Number(options.rounds);
 /** Counts are cut to a tenth with --quick. */
 const n = (count) => (options.quick ? Math.max(1, Math.round(count / 10)) : count);
 
-const SUITES = { replay, live, startup, bundling, memory, cache, size, client, testing };
+const SUITES = { replay, live, startup, bundling, memory, workers, cache, size, client, testing };
 const wanted = options.only?.split(',') ?? Object.keys(SUITES);
 for (const name of wanted)
   if (!SUITES[name]) throw new Error(`--only ${name}: takes ${Object.keys(SUITES).join(', ')}`);
@@ -384,6 +384,28 @@ async function client() {
           },
         );
         record('client: RSS at the end', 'MB', who, rssBytes / MB);
+      }
+    }
+  } finally {
+    await server.stop();
+  }
+}
+
+/** One worker and 30 of them, each on a queue of its own, all with the same workflows, doing the same work. */
+async function workers() {
+  const server = await startDevServer({ useExisting: false });
+  try {
+    for (const who of ['perdure', 'official']) {
+      for (const count of [1, 30]) {
+        const queues = `workers-${who}-${count}-${Date.now()}`;
+        const { rssBytes } = await runProgram([
+          process.execPath,
+          program(who, 'workers.cjs'),
+          server.address,
+          queues,
+          String(count),
+        ]);
+        record(`RSS of a process with ${count} worker${count === 1 ? '' : 's'}`, 'MB', who, rssBytes / MB);
       }
     }
   } finally {
