@@ -98,6 +98,15 @@ describe('closing a connection', () => {
     }
   });
 
+  it('ends an attempt to connect, for which nobody is at fault', async () => {
+    const { server, address } = await serve({ getSystemInfo: ['hang'] });
+    const connection = Connection.lazy({ address });
+    const end = endOf(connection.ensureConnected());
+    await until(() => server.asked.length === 1);
+    await connection.close();
+    expect(await end).toMatchObject({ code: 'CLIENT_CALL_CANCELLED', cause: { code: status.CANCELLED } });
+  });
+
   it('forgets the calls that have ended', async () => {
     const { address } = await serve({ getSystemInfo: [{ message: {} }, { code: status.NOT_FOUND }] });
     const connection = Connection.lazy({ address });
@@ -106,6 +115,22 @@ describe('closing a connection', () => {
     await connection.healthService.watch({});
     const { running } = connection as unknown as { running: Set<unknown> };
     await until(() => running.size === 0);
+    await connection.close();
+  });
+});
+
+describe('an attempt to connect', () => {
+  it('ends with the deadline or the signal of its scope, and may be made again', async () => {
+    const { address } = await serve({ getSystemInfo: ['hang', 'hang', { message: {} }] });
+    const connection = Connection.lazy({ address });
+    const ensure = () => connection.ensureConnected();
+    expect(await endOf(connection.withDeadline(new Date(Date.now() + 200), ensure))).toMatchObject({
+      code: 'CLIENT_CONNECTION_FAILED',
+      fault: 'timeout',
+    });
+    const aborted = connection.withAbortSignal(AbortSignal.timeout(100), ensure);
+    expect(await endOf(aborted)).toMatchObject({ code: 'CLIENT_CALL_CANCELLED' });
+    await connection.ensureConnected();
     await connection.close();
   });
 });

@@ -57,6 +57,7 @@ describe('metadata by function', () => {
       return { ticket: 'yes' };
     });
     await expect(call(connection)).rejects.toBe(failure);
+    await expect(connection.ensureConnected()).rejects.toBe(failure); // the server is not at fault
     isOpen = true;
     await call(connection);
     expect(sent('ticket')).toEqual([['yes']]);

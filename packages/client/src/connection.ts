@@ -19,7 +19,7 @@ import {
   type ResolvedConnectionOptions,
   resolveConnectionOptions,
 } from './connection-options';
-import { ConnectionFailedError, isGrpcServiceError } from './errors';
+import { ConnectionFailedError, isGrpcServiceError, ServiceCancelledError } from './errors';
 import { grpc, grpcStatus } from './grpc';
 import { CLIENT_NAME, CLIENT_VERSION } from './pkg';
 import type { RpcCall, RpcStreamTransport } from './rpc';
@@ -222,7 +222,9 @@ export class Connection implements ConnectionLike {
 
   /**
    * Reaches the server unless that has been done. May be called often; after a failure the next call tries again.
-   * @throws {ConnectionFailedError} no connection within `connectTimeout`; `fault` says why
+   * @throws {ConnectionFailedError} no connection within `connectTimeout` and the deadline of the scope; `fault` says
+   *   why
+   * @throws {ServiceCancelledError} the abort signal of the scope, or `close`
    */
   async ensureConnected(): Promise<void> {
     this.connected ??= this.reach().catch((error) => {
@@ -234,7 +236,9 @@ export class Connection implements ConnectionLike {
 
   private async reach(): Promise<void> {
     this.assertOpen();
-    const deadline = Date.now() + this.options.connectTimeoutMs;
+    const { deadline: outer = Number.POSITIVE_INFINITY, abortSignal } =
+      this.callContextStorage.getStore() ?? {};
+    const deadline = Math.min(Date.now() + this.options.connectTimeoutMs, Number(outer));
     try {
       await this.withDeadline(deadline, () => this.workflowService.getSystemInfo({}));
     } catch (error) {
@@ -245,6 +249,10 @@ export class Connection implements ConnectionLike {
         !NO_GRPC_ANSWER.test(error.details) &&
         !OTHER_SERVICE.test(error.details);
       if (isOldServer) return;
+      if (this.closed || abortSignal?.aborted) {
+        throw new ServiceCancelledError('Failed to connect: cancelled', { cause: error as Error }); // nothing is at fault
+      }
+      if (!isGrpcServiceError(error)) throw error; // of a function that gives the key or the headers
       throw explain(this.options.address, this.usesTls, error as Error);
     }
   }

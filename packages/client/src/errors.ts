@@ -34,7 +34,7 @@ export class ServiceDeadlineError extends ServiceError {
 }
 brandError(ServiceDeadlineError, 'ServiceDeadlineError');
 
-/** A call was cancelled by an abort signal; what it asked for may have happened all the same. `cause` is the gRPC error. */
+/** A call was cancelled, by an abort signal or as its connection was closed; it may have had its effect. `cause` is the gRPC error. */
 export class ServiceCancelledError extends ServiceError {
   override readonly code = 'CLIENT_CALL_CANCELLED';
 }
