@@ -13,8 +13,12 @@ import { eventsOf, eventsOfType, harness, rejection, until, workflowsDir } from 
 
 const h = harness();
 const HEALTHY = 50;
-/** Alone, the 50 take about one second; a lane that has to be ended costs them up to two more, and a replay. */
-const IN_TIME_MS = 12_000;
+/**
+ * Alone, the 50 take about a second on two quiet cores. A lane that has to be ended costs them its deadline and a
+ * replay, up to the timeout of a task where that hits them twice; the rest is for machines that are busy.
+ */
+const IN_TIME_MS = 30_000;
+jest.setTimeout(120_000);
 
 const options = {
   workflowsPath: join(workflowsDir, 'hostile.ts'),
