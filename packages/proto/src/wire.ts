@@ -264,8 +264,13 @@ export class BinaryWriter {
 
   /** The bytes written so far. The writer starts over. */
   finish(): Uint8Array {
-    const bytes = this.#buf.slice(0, this.#pos);
-    if (this.#buf.length <= MAX_SPARE_BYTES) spare = this.#buf;
+    const keep = this.#buf.length <= MAX_SPARE_BYTES;
+    // A large buffer is nobody else's from now on: what fills most of it needs no copy.
+    const bytes =
+      keep || this.#pos * 2 < this.#buf.length
+        ? this.#buf.slice(0, this.#pos)
+        : this.#buf.subarray(0, this.#pos);
+    if (keep) spare = this.#buf;
     this.#buf = NO_BYTES;
     this.#pos = 0;
     this.#forks.length = 0;
@@ -420,7 +425,12 @@ export class BinaryWriter {
   #reserve(bytes: number): void {
     const needed = this.#pos + bytes;
     if (needed <= this.#buf.length) return;
-    const larger = new Uint8Array(Math.max(needed, this.#buf.length * 2, FIRST_BYTES));
+    // Large ones get room for the prefixes of the messages around them, and no more: doubling would cost megabytes.
+    const room =
+      needed > MAX_SPARE_BYTES
+        ? needed + (needed >>> 2)
+        : Math.max(needed, this.#buf.length * 2, FIRST_BYTES);
+    const larger = new Uint8Array(room);
     larger.set(this.#buf.subarray(0, this.#pos));
     this.#buf = larger;
   }

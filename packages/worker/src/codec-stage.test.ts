@@ -90,3 +90,28 @@ it.each([
   const response = await serve([{ encode, decode: encode } as any], true, [['x']]);
   expect(response.error).toMatch(/^payload codec: /);
 });
+
+it('hands large data on without a copy on the way in, and as bytes all the way', async () => {
+  const bytes = Payload.encode({ data: new Uint8Array(2_000_000).fill(7) }).finish();
+  let isView = false;
+  const codec: PayloadCodec = {
+    encode: async (payloads) => {
+      isView = payloads[0]!.data!.buffer === bytes.buffer;
+      return payloads;
+    },
+    decode: async (payloads) => payloads,
+  };
+  const answers: Uint8Array[] = [];
+  const stage = new CodecStage([codec], 'ns', (answer) => answers.push(answer));
+  const groups = [{ payloads: [bytes] }];
+  await stage.serve({ id: Long.ONE, encode: true, groups }); // loads and warms everything
+  const before = process.memoryUsage();
+  await stage.serve({ id: Long.ONE, encode: true, groups });
+  const after = process.memoryUsage();
+  expect(isView).toBe(true);
+  expect(CodecResponse.decode(answers[1]!).groups![0]!.payloads![0]).toHaveLength(bytes.length);
+  // Texts and lists of numbers would be on the heap.
+  expect(after.heapUsed - before.heapUsed).toBeLessThan(1_000_000);
+  // The payload's message, and the answer around it, each written once.
+  expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(5 * bytes.length);
+});
