@@ -40,6 +40,22 @@ describe('a sink', () => {
     expect(sinkCalls.map((call) => call.sink)).toEqual(['audit']);
   });
 
+  it('can be called whatever a payload converter made of the memo', async () => {
+    const cyclic: { self?: unknown } = {};
+    cyclic.self = cyclic;
+    for (const [made, memo] of [
+      [{ cents: 5n }, { price: { cents: '5' } }],
+      [cyclic, undefined],
+    ] as const) {
+      const payloadConverter = { toPayload: () => ({}), fromPayload: () => made };
+      const s = scenario(async () => log.info('hello'), { payloadConverter });
+      const outcome = await s.activate([job.start([], { memo: { fields: { price: {} } } })]);
+      expect(outcome.failed).toBeUndefined();
+      const info = JSON.parse(outcome.sinkCalls[0]!.info);
+      expect([info.workflowId, info.memo]).toEqual(['workflow-1', memo]);
+    }
+  });
+
   it('cannot be called outside a workflow', () => {
     expect(() => proxySinks<MySinks>().alerts.raise('x')).toThrow(/workflow execution/);
   });

@@ -84,14 +84,27 @@ export function isReplayingHistory(run: Run): boolean {
   return run.replaying && run.readOnly === undefined;
 }
 
-/** The run's WorkflowInfo as the host gets it. */
+/**
+ * The run's WorkflowInfo as the host gets it. It never throws: a memo or a last result holds whatever a payload converter
+ * makes, and a call of a sink must not fail a workflow for it. A bigint becomes its digits; what JSON cannot say at all
+ * (a cycle) leaves out the memo and the last result.
+ */
 export function infoAsJson(run: Run): string {
   const info = infoOf(run);
+  try {
+    return asJson(info);
+  } catch {
+    return asJson({ ...info, memo: undefined, lastResult: undefined });
+  }
+}
+
+function asJson(info: object): string {
   return JSON.stringify(info, function (this: any, key, value) {
     const raw = this[key];
     if (raw instanceof Date) return raw.getTime();
     if (raw instanceof Error) return { name: raw.name, message: raw.message };
     if (key === 'typedSearchAttributes' && raw !== undefined) return raw.getAll?.() ?? raw;
+    if (typeof value === 'bigint') return String(value);
     return typeof value === 'function' ? undefined : value;
   });
 }
