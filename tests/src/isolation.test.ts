@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { Client } from '@perdure/client';
 import type { Payload } from '@perdure/common';
+import type { HistoryEvent } from '@perdure/proto/temporal/api/history/v1/message';
 import { eventsOfType, harness, until, workflowsDir } from './support/harness';
 
 const h = harness();
@@ -53,6 +54,19 @@ it.each([true, false])(
     });
   },
 );
+
+it('keeps timeouts of runs apart that have the same handle', async () => {
+  const worker = await h.worker({ workflowsPath });
+  await worker.runUntil(async () => {
+    const handles = await Promise.all(Array.from({ length: 6 }, () => h.start(worker, 'clearsTimeout')));
+    await Promise.all(handles.map((handle) => handle.result()));
+    for (const handle of handles) {
+      const ids = async (type: string) => (await eventsOfType(handle, type)).map(timerIdOf);
+      expect(await ids('TimerStarted')).toEqual(['1', '2', '3']);
+      expect(await ids('TimerCanceled')).toEqual(['1']);
+    }
+  });
+});
 
 it('survives a workflow that allocates without end', async () => {
   const worker = await h.worker({ workflowsPath, activities: { note: async (n: number) => n } });
@@ -142,6 +156,10 @@ describe('lanes in processes of their own', () => {
     });
   });
 });
+
+function timerIdOf(event: HistoryEvent): string | undefined {
+  return (event.timerStartedEventAttributes ?? event.timerCanceledEventAttributes)?.timerId;
+}
 
 /** Process ids of our lanes. */
 function laneProcesses(): number[] {

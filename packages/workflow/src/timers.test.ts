@@ -139,6 +139,20 @@ describe('setTimeout', () => {
     expect(await s.commands([job.fireTimer(2)])).toEqual([timer(4, 8)]); // a number was used up, as in histories
   });
 
+  it('belongs to its run: others with the same number keep theirs', async () => {
+    const wf = async () => {
+      const handle = setTimeout(() => undefined, 5);
+      await sleep(9);
+      clearTimeout(handle);
+      await sleep(8);
+    };
+    const runs = [scenario(wf), scenario(wf)];
+    for (const s of runs) await s.commands([job.start()]);
+    for (const s of runs) {
+      expect(await s.commands([job.fireTimer(2)])).toEqual([timer(3, 8), { cancelTimer: { seq: 1 } }]);
+    }
+  });
+
   it('fails the task when the callback throws', async () => {
     const s = scenario(async () => {
       setTimeout(() => {

@@ -22,6 +22,14 @@ export async function neverYields(): Promise<number> {
   return spins; // read, so that no optimiser takes the loop away
 }
 
+/** Its timeout has the same handle in every run. */
+export async function clearsTimeout(): Promise<void> {
+  const handle = setTimeout(() => undefined, 60_000);
+  await sleep(400);
+  clearTimeout(handle);
+  await sleep(1);
+}
+
 export async function quiet(n: number): Promise<unknown> {
   moduleState += 1;
   const seen = moduleState;
