@@ -61,7 +61,7 @@ describe('options', () => {
 });
 
 describe('instance', () => {
-  it('is made once, and can be installed anew as long as nothing uses it', () => {
+  it('is made once, and can be installed anew or shut down as long as nothing uses it', async () => {
     const logger = new DefaultLogger('ERROR');
     const first = Runtime.install({ logger });
     expect(Runtime.instance()).toBe(first);
@@ -71,7 +71,11 @@ describe('instance', () => {
     const user = {};
     second.acquire(user);
     expect(() => Runtime.install({})).toThrow(expect.objectContaining({ code: 'ILLEGAL_STATE' }));
+    await expect(second.shutdown()).rejects.toMatchObject({ code: 'ILLEGAL_STATE' });
     second.release(user);
+    await second.shutdown();
+    expect(Runtime.instance()).not.toBe(second);
+    await Runtime.instance().shutdown();
     Runtime.install({});
   });
 });

@@ -115,6 +115,18 @@ export class Runtime {
     if (this.#native !== undefined) this.#onTelemetry(loadNative().runtimeTakeTelemetry(this.#native));
   }
 
+  /**
+   * Closes the native side at once, which otherwise happens a moment after its last worker and connection are gone. The
+   * next `install` or `instance` makes another runtime.
+   * @throws {IllegalStateError} a worker or a native connection is open
+   */
+  async shutdown(): Promise<void> {
+    if (this.#discard()) return;
+    throw new IllegalStateError(
+      'The runtime is in use: shut down its workers and close its native connections first',
+    );
+  }
+
   /** Keeps the native side open until `release`. @internal */
   acquire(user: object): void {
     clearTimeout(this.#lingering);
