@@ -10,7 +10,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { type ResourceLimits, Worker } from 'node:worker_threads';
+import { Worker } from 'node:worker_threads';
 import type { SinkCallRecord, WorkerRegistration } from '@perdure/workflow/runtime';
 import { BoardReader, type BoardState } from './activity-board';
 import { giveAnswer } from './blocking-answer';
@@ -33,6 +33,7 @@ import type {
   ToLane,
 } from './lane-protocol';
 import { loadTransport } from './load-transport';
+import { heapLimits } from './memory-pressure';
 
 /** Why a lane is gone, and whose fault it is; to be told to the hub (perdure.core.v1.LaneLost). */
 export interface LaneLostReport {
@@ -447,7 +448,7 @@ class ThreadLane implements LaneHandle {
       heapMb: options.heapMb,
     };
     const { processes, heapMb } = options;
-    const resourceLimits: ResourceLimits = processes ? {} : { maxOldGenerationSizeMb: heapMb };
+    const resourceLimits = processes ? {} : heapLimits(heapMb);
     this.#worker = new Worker(join(__dirname, processes ? 'lane-relay.js' : 'lane-thread.js'), {
       name: `perdure lane ${number}`,
       workerData: start,

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { giveAnswer } from './blocking-answer';
 import type { FromLane, FromLaneProcess, LaneProcessStart, LaneStart, ToLaneProcess } from './lane-protocol';
+import { heapLimits } from './memory-pressure';
 
 function main(): void {
   process.on('disconnect', () => process.kill(process.pid, 'SIGKILL')); // R1
@@ -39,7 +40,7 @@ function run({ lane, heapMb, runtimeSource, coverage }: LaneProcessStart): void 
   const thread = new Worker(join(__dirname, 'lane-thread.js'), {
     name: `perdure lane ${lane}`,
     workerData: start,
-    resourceLimits: { maxOldGenerationSizeMb: heapMb },
+    resourceLimits: heapLimits(heapMb),
   });
   const answers = new Map<number, SharedArrayBuffer>();
   let nextAnswer = 1;

@@ -6,7 +6,7 @@
  * M2  Evicting is asked for in proportion to what is too much, and not again before the next collection.
  */
 import { getHeapStatistics } from 'node:v8';
-import { resourceLimits } from 'node:worker_threads';
+import { type ResourceLimits, resourceLimits } from 'node:worker_threads';
 
 /** Live bytes above this share of the limit are too much ... */
 const highShare = 0.6;
@@ -87,5 +87,17 @@ export function watchHeap(
       if (++batches % batchesPerLook === 0) relieve(alarmShare);
     },
     heap,
+  };
+}
+
+/**
+ * Limits of a lane's thread. New objects live apart from the heap that is limited, and move into it all at once: more of
+ * them than V8 allows beyond the limit end the process instead of the thread, so a small heap gets a small nursery.
+ */
+export function heapLimits(heapMb: number): ResourceLimits {
+  const usualYoungMb = 48; // of V8 on 64-bit platforms
+  return {
+    maxOldGenerationSizeMb: heapMb,
+    maxYoungGenerationSizeMb: Math.max(3, Math.min(usualYoungMb, Math.floor(heapMb / 8))),
   };
 }
