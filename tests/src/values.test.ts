@@ -11,7 +11,7 @@ import { harness, workflowsDir } from './support/harness';
 const h = harness();
 const root = join(__dirname, '..', '..');
 const page = readFileSync(join(root, 'docs', 'values.md'), 'utf8');
-const payloadConverterPath = require.resolve('./support/rich-converter');
+const converters = ['rich-converter', 'superjson-converter'];
 const activities = { same: async (value: unknown) => value };
 
 /** The rows of one section's table, as code. */
@@ -74,13 +74,13 @@ it('values that are refused are refused with the reason', async () => {
   }
 });
 
-it('the page shows the converter that is tested here', () => {
-  const source = readFileSync(join(root, 'tests', 'src', 'support', 'rich-converter.ts'), 'utf8');
+it.each(converters)('the page shows the %s that is tested here', (name) => {
+  const source = readFileSync(join(root, 'tests', 'src', 'support', `${name}.ts`), 'utf8');
   expect(page).toContain(`\`\`\`ts\n${source}\`\`\``);
 });
 
-it('a converter of a few lines keeps more, in the sandbox too', async () => {
-  const dataConverter = { payloadConverterPath };
+it.each(converters)('a %s of a few lines keeps more, in the sandbox too', async (name) => {
+  const dataConverter = { payloadConverterPath: require.resolve(`./support/${name}`) };
   const rich = await h.worker({
     workflowsPath: join(workflowsDir, 'values.ts'),
     activities: { ...activities, kinds: async (value: any) => kindsOf(value) },
