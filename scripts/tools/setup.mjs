@@ -87,8 +87,12 @@ export async function build(say = console.log) {
   await requireCargo();
   await ensureAddon(say);
   say('Building the packages');
-  const turbo = [process.execPath, packageBin('turbo'), 'run', 'build', '--output-logs=errors-only'];
-  const { code } = await run([...turbo, '--no-update-notifier'], { env: { npm_config_loglevel: 'error' } });
+  // One at a time: each build also builds what its tests refer to, and two that write the same file at once have left an
+  // empty one in turbo's cache.
+  const turbo = [process.execPath, packageBin('turbo'), 'run', 'build', '--concurrency=1'];
+  const { code } = await run([...turbo, '--output-logs=errors-only', '--no-update-notifier'], {
+    env: { npm_config_loglevel: 'error' },
+  });
   if (code !== 0) throw new Error('the packages could not be built; the output above says why');
 }
 
