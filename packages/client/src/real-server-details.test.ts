@@ -14,6 +14,7 @@ import {
 } from '@perdure/client';
 import { defineSearchAttributeKey } from '@perdure/common';
 import { type DevServer, startDevServer } from '@perdure/dev-server';
+import { eventually } from './testing/eventually';
 import { HandWorker } from './testing/hand-worker';
 
 const region = defineSearchAttributeKey('Region', 'KEYWORD');
@@ -36,20 +37,6 @@ afterAll(async () => {
   await connection?.close();
   await server?.stop();
 });
-
-async function eventually<T>(
-  get: () => Promise<T>,
-  good: (value: T) => boolean,
-  limitMs = 15_000,
-): Promise<T> {
-  const end = Date.now() + limitMs;
-  for (;;) {
-    const value = await get();
-    if (good(value)) return value;
-    if (Date.now() > end) throw new Error(`did not happen: ${JSON.stringify(value)}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 describe('schedules', () => {
   const schedule = (rest: Partial<ScheduleOptions> = {}): Promise<ScheduleHandle> =>

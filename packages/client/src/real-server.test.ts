@@ -11,6 +11,7 @@ import {
 import { defineSearchAttributeKey } from '@perdure/common';
 import { type DevServer, startDevServer, startTestServer } from '@perdure/dev-server';
 import { IndexedValueType } from '@perdure/proto/temporal/api/enums/v1/common';
+import { eventually } from './testing/eventually';
 import { HandWorker } from './testing/hand-worker';
 
 let server: DevServer;
@@ -36,20 +37,6 @@ afterAll(async () => {
   await connection?.close();
   await server?.stop();
 });
-
-async function eventually<T>(
-  get: () => Promise<T>,
-  good: (value: T) => boolean,
-  limitMs = 15_000,
-): Promise<T> {
-  const end = Date.now() + limitMs;
-  for (;;) {
-    const value = await get();
-    if (good(value)) return value;
-    if (Date.now() > end) throw new Error(`did not happen: ${JSON.stringify(value)}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
 
 const options = (rest: object = {}) => ({ workflowId: randomUUID(), taskQueue, ...rest });
 

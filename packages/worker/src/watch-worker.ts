@@ -1,15 +1,11 @@
 /** Watch mode's other half: what it asks of a worker's server and replayer. Loaded only when a worker watches. */
 import type { Client } from '@perdure/client';
 import type { HistoryAndWorkflowId } from '@perdure/common';
-import type { WatchedBundle } from './bundle';
 import { type ReplayResult, runReplayHistories } from './replay';
 import type { CompiledWorkerOptions } from './worker-options';
 import type { LoadedBundle } from './workflow-host';
-import { type WatchHost, WorkflowWatch } from './workflow-watch';
 
-export function watchWorker(source: WatchedBundle, host: WatchHost): WorkflowWatch {
-  return new WorkflowWatch(source, host);
-}
+export { WorkflowWatch } from './workflow-watch';
 
 /**
  * Replays open workflows of a worker's task queue on other code, most recently started first.

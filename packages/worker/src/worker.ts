@@ -420,8 +420,9 @@ export class Worker {
   #watchWorkflows(): WorkflowWatch | undefined {
     const { watchWorkflows, namespace, taskQueue } = this.options;
     if (this.#watched === undefined || watchWorkflows === undefined) return undefined;
-    const { replayOpenWorkflows, watchWorker } = require('./watch-worker') as typeof import('./watch-worker');
-    return watchWorker(this.#watched, {
+    const { replayOpenWorkflows, WorkflowWatch } =
+      require('./watch-worker') as typeof import('./watch-worker');
+    return new WorkflowWatch(this.#watched, {
       options: watchWorkflows,
       logger: this.runtime.logger,
       attributes: { taskQueue, namespace },
