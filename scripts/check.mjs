@@ -13,6 +13,7 @@ await build();
 
 const { checkLayers } = await import('./checks/layers.mjs');
 const { checkErrorPages, checkLinks, checkReadmes } = await import('./checks/docs.mjs');
+const { checkFragments } = await import('./checks/fragments.mjs');
 const { checkPlatforms, checkWorkflows } = await import('./checks/workflows.mjs');
 const { checkLock } = await import('./checks/lock.mjs');
 const { typeProjects } = await import('./tools/projects.mjs');
@@ -29,6 +30,7 @@ await tally.check('types (tsc)', async () => {
 });
 await tally.check('layer rule', checkLayers);
 await tally.check('links in documents', checkLinks);
+await tally.check('code in documents', checkFragments);
 await tally.check('error codes and their pages', checkErrorPages);
 await tally.check('READMEs', checkReadmes);
 await tally.check('CI workflows (actionlint)', checkWorkflows);

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { installedMatchesLock } from '../tools/setup.mjs';
 import { anchorsOf, codesInRust, codesInTypeScript } from './docs.mjs';
+import { declares, fragmentsOf, withImagined } from './fragments.mjs';
 import { importBreach, importsOf } from './layers.mjs';
 
 test('imports are found in every form', () => {
@@ -96,6 +97,53 @@ test('headings become the anchors that links use', () => {
     [...anchorsOf('# The way of a task\n## `npm start`, twice')],
     ['the-way-of-a-task', 'npm-start-twice'],
   );
+});
+
+test('fragments of documents are found with their lines, languages and files', () => {
+  const fence = '```';
+  const text = [
+    '`src/activities.ts`. Ordinary code:',
+    '',
+    `${fence}ts`,
+    'export const a = 1;',
+    fence,
+    '',
+    `${fence}json`,
+    '{}',
+    fence,
+    '',
+    '- in a list',
+    '',
+    `  ${fence}js`,
+    "  const b = require('b');",
+    `  ${fence}`,
+    '',
+    `${fence}ts`,
+    '// workflows.ts: what it is',
+    'export const c = 1;',
+    fence,
+  ].join('\n');
+  assert.deepEqual(fragmentsOf(text), [
+    { language: 'ts', code: 'export const a = 1;\n', line: 4, file: 'activities.ts' },
+    { language: 'js', code: "const b = require('b');\n", line: 14 },
+    {
+      language: 'ts',
+      code: '// workflows.ts: what it is\nexport const c = 1;\n',
+      line: 18,
+      file: 'workflows.ts',
+    },
+  ]);
+});
+
+test('what a fragment leaves out is added behind it, with what that needs, and only where it is missing', () => {
+  const names = { db: 'declare const db: Database;', Database: 'interface Database {}', other: 'let other;' };
+  assert.equal(
+    withImagined('db.get();\n', names),
+    'db.get();\n\ndeclare const db: Database;\ninterface Database {}\nexport {};\n',
+  );
+  assert.equal(withImagined('const { db } = x;', names), 'const { db } = x;\nexport {};\n');
+  assert.equal(declares("import {\n  db,\n} from 'x';", 'db'), true);
+  assert.equal(declares("import { dbs } from 'x'; db.get();", 'db'), false);
 });
 
 test('an installation that differs from the lock file is seen', async () => {
