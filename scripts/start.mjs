@@ -21,7 +21,7 @@ let worker;
 let server;
 let stopping = false;
 
-for (const signal of ['SIGINT', 'SIGTERM']) {
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
     if (stopping) process.exit(130); // asked twice: at once
     console.log('\nStopping');
@@ -79,6 +79,8 @@ function startWorker() {
   const child = spawn(process.execPath, [join(example, 'lib', 'worker.js')], {
     env: childEnv({ TEMPORAL_ADDRESS: server.address }),
     stdio: ['ignore', 'pipe', 'pipe'],
+    // Ctrl-C is for this script, which stops the worker; a worker that gets both signals takes the second for "at once".
+    detached: process.platform !== 'win32',
   });
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => console.log(`  worker | ${line}`));
