@@ -5,7 +5,16 @@ import { WithStartWorkflowOperation, WorkflowUpdateFailedError } from '@perdure/
 import { CancelledFailure, HandlerUnfinishedPolicy } from '@perdure/common';
 import type { Worker } from '@perdure/worker';
 import { SinkDispatcher } from '@perdure/worker/lib/sinks';
-import { eventNames, harness, rejection, replayAll, until, workflowsDir } from './support/harness';
+import {
+  eventNames,
+  eventually,
+  harness,
+  makeVersionCurrent,
+  rejection,
+  replayAll,
+  until,
+  workflowsDir,
+} from './support/harness';
 import { attributesOf } from './support/plain';
 
 const h = harness();
@@ -192,15 +201,18 @@ it('what a run draws is the same on each replay; lines, metrics and sinks come o
     return started;
   });
   const rounds = ['round 0', 'round 1', 'round 2'];
-  expect(calls.filter((call) => call.startsWith('once'))).toEqual(rounds.map((round) => `once ${round}`));
-  expect(calls.filter((call) => call === 'always round 0').length).toBeGreaterThan(2);
-  const metrics = crossed.mock.calls.filter(([{ sink }]) => sink === '__temporal_metrics');
+  const metrics = () => crossed.mock.calls.filter(([{ sink }]) => sink === '__temporal_metrics').length;
+  const lines = () =>
+    h.log.lines
+      .filter(({ meta, message }) => meta.workflowId === handle.workflowId && message.startsWith('round'))
+      .map(({ message }) => message);
+  await eventually(() => {
+    expect(calls.filter((call) => call.startsWith('once'))).toEqual(rounds.map((round) => `once ${round}`));
+    expect(calls.filter((call) => call === 'always round 0').length).toBeGreaterThan(2);
+    expect(metrics()).toBe(3);
+    expect(lines()).toEqual(rounds);
+  });
   crossed.mockRestore();
-  expect(metrics).toHaveLength(3);
-  const lines = h.log.lines.filter(
-    ({ meta, message }) => meta.workflowId === handle.workflowId && message.startsWith('round'),
-  );
-  expect(lines.map(({ message }) => message)).toEqual(rounds);
 });
 
 it('interceptors of every method are called, and their headers are in the history', async () => {
@@ -227,30 +239,32 @@ it('interceptors of every method are called, and their headers are in the histor
     expect(await target.result()).toEqual(['handlers', 'round 0', 'round 1', 'end']);
     return started;
   });
-  const metrics = crossed.mock.calls.filter(([{ sink }]) => sink === '__temporal_metrics');
+  await eventually(() => {
+    expect(new Set(noted)).toEqual(
+      new Set([
+        'execute',
+        'handleSignal',
+        'handleQuery',
+        'handleUpdate',
+        'validateUpdate',
+        'startTimer',
+        'scheduleActivity',
+        'scheduleLocalActivity',
+        'startChildWorkflowExecution',
+        'signalWorkflow',
+        'continueAsNew',
+        'activate',
+        'concludeActivation',
+      ]),
+    );
+    const metric = crossed.mock.calls.find(([{ sink }]) => sink === '__temporal_metrics');
+    expect(metric?.[0].args[2]).toMatchObject({ workflowType: 'everything', extra: 'tag' });
+    const line = h.log.lines.find(
+      ({ message, meta }) => message === 'logged' && meta.workflowId === handle.workflowId,
+    );
+    expect(line?.meta.extra).toBe('field');
+  });
   crossed.mockRestore();
-  expect(new Set(noted)).toEqual(
-    new Set([
-      'execute',
-      'handleSignal',
-      'handleQuery',
-      'handleUpdate',
-      'validateUpdate',
-      'startTimer',
-      'scheduleActivity',
-      'scheduleLocalActivity',
-      'startChildWorkflowExecution',
-      'signalWorkflow',
-      'continueAsNew',
-      'activate',
-      'concludeActivation',
-    ]),
-  );
-  expect(metrics[0]?.[0].args[2]).toMatchObject({ workflowType: 'everything', extra: 'tag' });
-  const line = h.log.lines.find(
-    ({ message, meta }) => message === 'logged' && meta.workflowId === handle.workflowId,
-  );
-  expect(line?.meta.extra).toBe('field');
   const first = h.client.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId);
   for (const [type, mark] of [
     ['ActivityTaskScheduled', 'scheduleActivity'],
@@ -273,21 +287,7 @@ describe('in the history', () => {
       workerDeploymentOptions: { version, useWorkerVersioning: true, defaultVersioningBehavior: 'PINNED' },
     });
     await own.runUntil(async () => {
-      await until(
-        () =>
-          h.client.workflowService
-            .setWorkerDeploymentCurrentVersion({
-              namespace: 'default',
-              deploymentName,
-              version: `${deploymentName}.build-1`,
-              buildId: 'build-1',
-            })
-            .then(
-              () => true,
-              () => false,
-            ),
-        'the version is the current one',
-      );
+      await makeVersionCurrent(h, version);
       const handle = await h.start(own, 'pinnedByDefault');
       expect(await handle.result()).toBe(`${deploymentName} build-1`);
       const [{ versioningBehavior, deploymentVersion }] = await attributesOf(handle, 'WorkflowTaskCompleted');

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Context } from '@perdure/activity';
+import { hasCode } from '@perdure/common';
 import { temporal } from '@perdure/proto';
 import {
   bundleWorkflowCode,
@@ -13,7 +14,7 @@ import {
   Worker,
   type WorkerOptions,
 } from '@perdure/worker';
-import { eventsOf, eventsOfType, harness, until, workflowsDir } from './support/harness';
+import { eventsOf, eventsOfType, harness, makeVersionCurrent, until, workflowsDir } from './support/harness';
 
 const h = harness();
 const workflowsPath = join(workflowsDir, 'options.ts');
@@ -130,30 +131,34 @@ describe('identity and namespace', () => {
       workflowExecutionRetentionPeriod: { seconds: 86_400 as any },
     });
     let worker: Worker | undefined;
-    await until(
-      async () => {
-        // A new namespace takes a moment to be known everywhere.
-        worker = await h
-          .worker({ workflowsPath, activities, namespace, identity: 'somebody' })
-          .catch(() => undefined);
-        return worker !== undefined;
-      },
-      'the namespace is there',
-      20_000,
-    );
+    await until(async () => {
+      // A new namespace takes a moment to be known everywhere.
+      worker = await h
+        .worker({ workflowsPath, activities, namespace, identity: 'somebody' })
+        .catch(() => undefined);
+      return worker !== undefined;
+    }, 'the namespace is there');
     const { client } = worker!;
     await worker!.runUntil(async () => {
       const workflowId = randomUUID();
       const options = { taskQueue: worker!.options.taskQueue, workflowId, args: [2] };
-      expect(await client!.workflow.execute('many', options)).toBe(2);
-      const events = await eventsOf(client!.workflow.getHandle(workflowId));
+      await until(
+        () =>
+          client!.workflow.start('many', options).catch((error) => {
+            if (!hasCode(error, 'NAMESPACE_NOT_FOUND')) throw error;
+          }),
+        'the namespace is known where workflows are started',
+      );
+      const handle = client!.workflow.getHandle(workflowId);
+      expect(await handle.result()).toBe(2);
+      const events = await eventsOf(handle);
       expect(events[0]!.workflowExecutionStartedEventAttributes?.identity).toBe('somebody');
       const started = events.find((event) => event.workflowTaskStartedEventAttributes !== undefined);
       expect(started!.workflowTaskStartedEventAttributes!.identity).toBe('somebody');
       const activity = events.find((event) => event.activityTaskStartedEventAttributes !== undefined);
       expect(activity!.activityTaskStartedEventAttributes!.identity).toBe('somebody');
     });
-  }, 60_000);
+  });
 });
 
 describe('versioning', () => {
@@ -169,17 +174,7 @@ describe('versioning', () => {
   it('by deployments keeps pinned workflows on their version and gives new ones the current one', async () => {
     const deploymentName = `deployment-${randomUUID()}`;
     const taskQueue = `queue-${randomUUID()}`;
-    const makeCurrent = (buildId: string) =>
-      until(
-        () =>
-          h.connection.workflowService
-            .setWorkerDeploymentCurrentVersion({ namespace: 'default', deploymentName, buildId })
-            .then(
-              () => true,
-              () => false,
-            ),
-        `version ${buildId} is current`,
-      );
+    const makeCurrent = (buildId: string) => makeVersionCurrent(h, { deploymentName, buildId });
     const old = await h.worker({ ...deployment(deploymentName, 'v1'), taskQueue });
     const young = await h.worker({ ...deployment(deploymentName, 'v2'), taskQueue });
     await old.runUntil(() =>
@@ -204,7 +199,7 @@ describe('versioning', () => {
         );
       }),
     );
-  }, 60_000);
+  });
 
   it('by build ids, as before deployments, keeps workflows on compatible workers', async () => {
     const taskQueue = `queue-${randomUUID()}`;
@@ -235,7 +230,7 @@ describe('versioning', () => {
       }),
     );
     await Promise.all(connections.map((connection) => connection.close()));
-  }, 60_000);
+  });
 
   it('a build id alone is reported with each workflow task', async () => {
     const worker = await h.worker({ workflowsPath, buildId: 'build-7' });
@@ -440,7 +435,7 @@ describe('the sticky queue', () => {
     } finally {
       child.kill('SIGKILL');
     }
-  }, 60_000);
+  });
 });
 
 async function ended(child: ChildProcess, signal?: NodeJS.Signals): Promise<number | null> {
@@ -502,5 +497,5 @@ describe('startDebugReplayer', () => {
     expect(bad).toMatchObject({ code: 1, output: expect.stringContaining('Replay failed') });
     const deaf = await debugging(history, workflowsPath, true);
     expect(deaf).toMatchObject({ code: 1, told: [started[0]] });
-  }, 60_000);
+  });
 });

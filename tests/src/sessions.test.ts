@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { activityInfo, heartbeat, sleep } from '@perdure/activity';
 import { enableSessions, type SessionPlugin, type SessionWorkerOptions } from '@perdure/sessions';
 import { NativeConnection, Worker, type WorkerOptions } from '@perdure/worker';
-import { eventNames, harness, rejection, until, workflowsDir } from './support/harness';
+import { eventNames, harness, makeVersionCurrent, rejection, until, workflowsDir } from './support/harness';
 
 const h = harness();
 const workflowsPath = join(workflowsDir, 'sessions.ts');
@@ -98,7 +98,7 @@ it('opens no more sessions on a host than it has places: others wait', async () 
     const short = await h.execute(worker, 'keepsSession', [{ executionTimeout: '500ms' }]);
     expect(short).toMatch(/^SessionFailedError: .* it lasted longer than executionTimeout/);
   });
-}, 60_000);
+});
 
 it('leaves the session open to clean up in when its workflow is cancelled', async () => {
   const { worker, plugin } = await host(newQueue());
@@ -141,22 +141,11 @@ it('opens sessions for workflows of a versioned worker', async () => {
   };
   const { worker, plugin } = await host(newQueue(), {}, own);
   await worker.runUntil(async () => {
-    const { workflowService } = h.connection;
-    await until(
-      () =>
-        workflowService
-          .setWorkerDeploymentCurrentVersion({ namespace: 'default', ...version, identity: 'test' })
-          .then(
-            () => true,
-            () => false,
-          ),
-      'the version is current',
-      20_000,
-    );
+    await makeVersionCurrent(h, version);
     const { places } = await h.execute(worker, 'allInOnePlace', [2]);
     expect(new Set(places)).toEqual(new Set([plugin.resourceId]));
   });
-}, 60_000);
+});
 
 it('ends with its worker: open sessions fail at once, and say so', async () => {
   const taskQueue = newQueue();
@@ -178,7 +167,7 @@ it('ends with its worker: open sessions fail at once, and say so', async () => {
     await run;
     expect(worker.getState()).toBe('STOPPED');
   });
-}, 60_000);
+});
 
 describe('hosts that die', () => {
   const processes: ChildProcess[] = [];
@@ -222,7 +211,7 @@ describe('hosts that die', () => {
       });
       await Worker.runReplayHistory({ workflowsPath }, await handle.fetchHistory());
     });
-  }, 90_000);
+  });
 });
 
 const sleepHere = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));

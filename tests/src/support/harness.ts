@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '@perdure/client';
 import type { Logger, LogLevel, LogMetadata } from '@perdure/common';
 import { EventType } from '@perdure/proto/temporal/api/enums/v1/event_type';
+import { RoutingConfigUpdateState } from '@perdure/proto/temporal/api/enums/v1/task_queue';
 import type { HistoryEvent } from '@perdure/proto/temporal/api/history/v1/message';
 import {
   NativeConnection,
@@ -136,6 +137,33 @@ export function harness(makeLogger?: () => Logger, runtime: RuntimeOptions = {})
   return self;
 }
 
+/** Makes a version the current one of its deployment, once it has pollers, and waits until all task queues know. */
+export async function makeVersionCurrent(
+  { connection: { workflowService } }: Harness,
+  version: { readonly deploymentName: string; readonly buildId: string },
+): Promise<void> {
+  const namespace = 'default';
+  const { deploymentName, buildId } = version;
+  await until(
+    () =>
+      workflowService.setWorkerDeploymentCurrentVersion({ namespace, deploymentName, buildId }).then(
+        () => true,
+        () => false,
+      ),
+    `version ${buildId} is current`,
+  );
+  await until(async () => {
+    const { workerDeploymentInfo: info } = await workflowService.describeWorkerDeployment({
+      namespace,
+      deploymentName,
+    });
+    return (
+      info?.routingConfig?.currentDeploymentVersion?.buildId === buildId &&
+      info.routingConfigUpdateState !== RoutingConfigUpdateState.ROUTING_CONFIG_UPDATE_STATE_IN_PROGRESS
+    );
+  }, `task queues know that version ${buildId} is current`);
+}
+
 /** The events of a run. */
 export async function eventsOf(handle: {
   fetchHistory(): Promise<{ events?: HistoryEvent[] | null }>;
@@ -165,11 +193,31 @@ export async function eventsOfType(
   return (await eventsOf(handle)).filter(({ eventType }) => shortName(eventType) === name);
 }
 
-/** Waits until `condition` holds. @throws after `limitMs` */
-export async function until(condition: () => unknown, what: string, limitMs = 10_000): Promise<void> {
+/**
+ * Waits until `condition` holds.
+ * @throws after `limitMs`, which is for what never comes: no test may depend on how long something takes
+ */
+export async function until(condition: () => unknown, what: string, limitMs = 60_000): Promise<void> {
   const end = Date.now() + limitMs;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`gave up waiting until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/**
+ * Waits until `assertions` hold: for what a server, a log or a sink shows a moment later.
+ * @throws what they threw last, after `limitMs`
+ */
+export async function eventually(assertions: () => unknown, limitMs = 60_000): Promise<void> {
+  const end = Date.now() + limitMs;
+  for (;;) {
+    try {
+      await assertions();
+      return;
+    } catch (error) {
+      if (Date.now() > end) throw error;
+    }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

@@ -8,7 +8,7 @@ export interface Program {
   /** Everything it has printed. */
   output(): string;
   says(text: string, limitMs?: number): Promise<void>;
-  /** Exit code or signal. */
+  /** Exit code or signal, once everything that it has printed is here. */
   readonly ended: Promise<number | string>;
 }
 
@@ -28,7 +28,7 @@ export function startProgram(program: string, env: Record<string, string> = {}):
     });
   }
   const ended = new Promise<number | string>((resolve) => {
-    child.on('exit', (code, signal) => {
+    child.on('close', (code, signal) => {
       running.delete(child);
       resolve(code ?? signal ?? 'unknown');
     });

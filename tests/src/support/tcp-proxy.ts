@@ -1,21 +1,25 @@
-/** A TCP proxy before the server that can be cut and mended, and counts. */
+/** A TCP proxy before the server that can be cut and mended. */
 import { connect as connectSocket, createServer, type Server, type Socket } from 'node:net';
+import { type ClaimedPort, claimPort } from '@perdure/dev-server/lib/ports';
 
 export class Proxy {
   static async listen(target: string): Promise<Proxy> {
-    const proxy = new Proxy(target);
+    // Claimed, and none that systems hand out: nobody takes it while the proxy is cut.
+    const proxy = new Proxy(target, await claimPort('127.0.0.1'));
     await proxy.mend();
     return proxy;
   }
 
   #server: Server | undefined;
-  #port = 0;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(private readonly target: string) {}
+  private constructor(
+    private readonly target: string,
+    private readonly claimed: ClaimedPort,
+  ) {}
 
   get address(): string {
-    return `127.0.0.1:${this.#port}`;
+    return `127.0.0.1:${this.claimed.port}`;
   }
 
   async mend(): Promise<void> {
@@ -35,8 +39,9 @@ export class Proxy {
         socket.pipe(other);
       }
     });
-    await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
-    this.#port = (server.address() as { port: number }).port;
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen(this.claimed.port, '127.0.0.1', resolve);
+    });
     this.#server = server;
   }
 
@@ -47,5 +52,11 @@ export class Proxy {
       else this.#server.close(() => resolve());
     });
     this.#server = undefined;
+  }
+
+  /** Cuts it for good. */
+  async close(): Promise<void> {
+    await this.cut();
+    this.claimed.release();
   }
 }

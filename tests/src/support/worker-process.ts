@@ -1,7 +1,9 @@
 /**
  * A worker in a process of its own, for tests that end it in every way.
  *
- * Environment: TEST_ADDRESS, TEST_QUEUE, TEST_MODE. Prints "polling" once it polls, and a line an activity.
+ * Environment: TEST_ADDRESS, TEST_QUEUE, TEST_MODE; TEST_FILE gets a line for each step that runs, and steps beyond
+ * the first TEST_STEPS never end. Prints "polling" once it polls, a line an activity, and "told to stop" once a signal
+ * has reached it.
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,6 +15,7 @@ const {
   TEST_QUEUE: taskQueue = '',
   TEST_MODE: mode = '',
   TEST_FILE: file,
+  TEST_STEPS: steps,
 } = process.env;
 
 function say(text: string): void {
@@ -21,7 +24,13 @@ function say(text: string): void {
 
 async function main(): Promise<void> {
   const began = performance.now();
-  Runtime.install({ logger: new DefaultLogger('WARN') });
+  let stepsLeft = steps === undefined ? Number.POSITIVE_INFINITY : Number(steps);
+  const lines = new DefaultLogger('WARN');
+  const logger = new DefaultLogger('INFO', ({ level, message, meta }) => {
+    if (message === 'Shutting down workers on signal') say('told to stop');
+    lines.log(level, message, meta);
+  });
+  Runtime.install({ logger });
   const connection = await NativeConnection.connect({ address });
   const worker = await Worker.create({
     connection,
@@ -30,6 +39,7 @@ async function main(): Promise<void> {
     activities: {
       async work(workflow: number, step: number): Promise<number> {
         if (file !== undefined) appendFileSync(file, `${process.pid} ${workflow} ${step}\n`);
+        if (stepsLeft-- <= 0) return new Promise(() => undefined);
         await new Promise((resolve) => setTimeout(resolve, 20));
         return workflow * 1000 + step;
       },
@@ -47,7 +57,7 @@ async function main(): Promise<void> {
         return new Promise(() => undefined);
       },
     },
-    ...(mode === 'grace' && { shutdownGraceTime: '10s' }),
+    ...(mode === 'grace' && { shutdownGraceTime: '1m' }),
     ...(mode === 'force' && { shutdownForceTime: '500ms' }),
   });
   say(`created ${Math.round(performance.now() - began)}`);
