@@ -660,6 +660,21 @@ describe('cancellation', () => {
     expect(rejections).toEqual([]);
   });
 
+  it('asks all executions to stop when told so, and waits for their ends', async () => {
+    const h = harness({
+      waits: async () => {
+        const { cancelled } = Context.current();
+        await cancelled.catch(() => undefined);
+        return Context.current().cancellationDetails?.workerShutdown;
+      },
+    });
+    const tokens = [h.start('waits'), h.start('waits', [], { isLocal: true })];
+    await tick();
+    h.runner.cancelAll();
+    await h.runner.idle();
+    for (const token of tokens) expect(fromPayload((await h.result(token)).completed?.result)).toBe(true);
+  });
+
   it('answers abandoned executions as failed at once', async () => {
     const h = harness({ stuck: () => new Promise(() => undefined) });
     const token = h.start('stuck');

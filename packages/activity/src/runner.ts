@@ -156,6 +156,12 @@ export class ActivityRunner {
     for (const execution of this.#running.values()) execution.abandon(reason);
   }
 
+  /** Asks every running execution to stop, as those of a worker that stops are asked; each is still answered. */
+  cancelAll(): void {
+    for (const execution of this.#running.values())
+      execution.cancel('WORKER_SHUTDOWN', detailsOfReason('WORKER_SHUTDOWN'));
+  }
+
   /** Resolves once every execution so far has been answered and its completion taken. */
   async idle(): Promise<void> {
     while (this.#settling.size > 0) await Promise.all(this.#settling);

@@ -492,6 +492,9 @@ export class Worker {
 
   /** All polls have ended: wait for activities and Nexus handlers, then `run` goes on to close. */
   async #drained(): Promise<void> {
+    // The core ends its polls when it waits for no activity any more. What still runs then are local activities of runs
+    // that it has evicted meanwhile: it never tells those to stop, and nobody takes their outcome.
+    this.#activities?.cancelAll();
     await Promise.all([this.#activities?.idle(), this.#nexus?.idle()]); // W2
     if (this.#state.current === 'DRAINING') {
       this.#state.to('DRAINED');

@@ -4,7 +4,9 @@ import {
   type ActivityOptions,
   ApplicationFailure,
   isCancellation,
+  type LocalActivityOptions,
   proxyActivities,
+  proxyLocalActivities,
   TimeoutFailure,
 } from '@perdure/workflow';
 
@@ -17,6 +19,15 @@ export async function callActivity(
   options: ActivityOptions,
 ): Promise<unknown> {
   return proxyActivities<Any>({ startToCloseTimeout: '30s', ...options })[name]!(...args);
+}
+
+/** What the local activity returned. */
+export async function callLocalActivity(
+  name: string,
+  args: unknown[],
+  options: LocalActivityOptions,
+): Promise<unknown> {
+  return proxyLocalActivities<Any>({ startToCloseTimeout: '10m', ...options })[name]!(...args);
 }
 
 /** How the activity ended, in words. */
