@@ -4,10 +4,12 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
+  condition,
+  defineSignal,
   isCancellation,
   proxyActivities,
   proxyLocalActivities,
-  sleep,
+  setHandler,
 } from '@perdure/workflow';
 
 interface Activities {
@@ -20,7 +22,7 @@ interface Activities {
   describe(): Promise<Record<string, unknown>>;
 }
 
-const { greet } = proxyActivities<Activities>({ startToCloseTimeout: '30s' });
+const { greet } = proxyActivities<Activities>({ startToCloseTimeout: '1m' });
 
 export async function greetOnce(name: string): Promise<string> {
   return greet(name);
@@ -33,10 +35,10 @@ export async function greetMany(count: number): Promise<string[]> {
 export async function allOptions(): Promise<Record<string, unknown>> {
   const { describe } = proxyActivities<Activities>({
     activityId: 'chosen-id',
-    startToCloseTimeout: '11s',
-    scheduleToStartTimeout: '12s',
-    scheduleToCloseTimeout: '13s',
-    heartbeatTimeout: '5s',
+    startToCloseTimeout: '61s',
+    scheduleToStartTimeout: '62s',
+    scheduleToCloseTimeout: '63s',
+    heartbeatTimeout: '50s',
     retry: {
       initialInterval: '2s',
       backoffCoefficient: 3,
@@ -53,7 +55,7 @@ export async function allOptions(): Promise<Record<string, unknown>> {
 
 export async function retries(times: number): Promise<string> {
   const { failTimes } = proxyActivities<Activities>({
-    startToCloseTimeout: '10s',
+    startToCloseTimeout: '1m',
     retry: { initialInterval: '50ms', backoffCoefficient: 1 },
   });
   return failTimes(times);
@@ -61,7 +63,7 @@ export async function retries(times: number): Promise<string> {
 
 export async function notRetried(): Promise<unknown> {
   const { fatal } = proxyActivities<Activities>({
-    startToCloseTimeout: '10s',
+    startToCloseTimeout: '1m',
     retry: { initialInterval: '10ms' },
   });
   try {
@@ -95,24 +97,31 @@ export async function timesOut(): Promise<unknown> {
 
 export async function heartbeats(): Promise<string> {
   const { beat } = proxyActivities<Activities>({
-    startToCloseTimeout: '20s',
-    heartbeatTimeout: '5s',
+    startToCloseTimeout: '1m',
+    heartbeatTimeout: '30s',
     retry: { initialInterval: '10ms' },
   });
   return beat();
 }
 
+const cancelIt = defineSignal('cancelIt');
+
+/** Cancels an activity that has told that it runs. */
 export async function cancelsActivity(type: ActivityCancellationType): Promise<string> {
   const { waitForCancel } = proxyActivities<Activities>({
-    startToCloseTimeout: '30s',
-    heartbeatTimeout: '2s',
+    startToCloseTimeout: '1m',
+    heartbeatTimeout: '30s',
     cancellationType: type,
     retry: { maximumAttempts: 1 },
   });
   const scope = new CancellationScope();
   const running = scope.run(() => waitForCancel());
   running.catch(() => undefined);
-  await sleep(500);
+  let runs = false;
+  setHandler(cancelIt, () => {
+    runs = true;
+  });
+  await condition(() => runs);
   scope.cancel();
   try {
     return `returned ${await running}`;
@@ -123,7 +132,7 @@ export async function cancelsActivity(type: ActivityCancellationType): Promise<s
 
 export async function local(name: string): Promise<unknown> {
   const { describe, failTimes } = proxyLocalActivities<Activities>({
-    startToCloseTimeout: '10s',
+    startToCloseTimeout: '1m',
     retry: { initialInterval: '10ms', backoffCoefficient: 1 },
   });
   const info = await describe();
@@ -131,6 +140,6 @@ export async function local(name: string): Promise<unknown> {
 }
 
 export async function completedBySomebodyElse(): Promise<string> {
-  const { slow } = proxyActivities<Activities>({ startToCloseTimeout: '20s' });
+  const { slow } = proxyActivities<Activities>({ startToCloseTimeout: '1m' });
   return slow();
 }

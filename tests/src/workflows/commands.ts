@@ -164,7 +164,8 @@ export async function cancelsChild(
 ): Promise<{ outcome: string; childClosed: boolean }> {
   const scope = new CancellationScope();
   const result = await scope.run(async () => {
-    const handle = await startChild(stubborn, { cancellationType });
+    const workflowId = `${workflowInfo().workflowId}-child`;
+    const handle = await startChild(stubborn, { workflowId, cancellationType });
     return { waited: handle.result() };
   });
   scope.cancel();
@@ -175,13 +176,17 @@ export async function cancelsChild(
   }
 }
 
-/** Takes a moment to be cancelled. */
+/** Is cancelled only after it was told to end. */
 export async function stubborn(): Promise<string> {
+  let ended = false;
+  setHandler(defineSignal('end'), () => {
+    ended = true;
+  });
   try {
-    await condition(() => false, '3s');
+    await condition(() => false);
     return 'was never asked';
   } catch (error) {
-    await CancellationScope.nonCancellable(() => sleep(500));
+    await CancellationScope.nonCancellable(() => condition(() => ended));
     throw error;
   }
 }
@@ -249,6 +254,6 @@ export async function describesItself(): Promise<unknown[]> {
 
 /** As the pages of the time before version 1.0 have it. */
 export async function olderSpelling(): Promise<unknown> {
-  const { echo } = createActivityHandle<Activities>({ startToCloseTimeout: '1s' });
+  const { echo } = createActivityHandle<Activities>({ startToCloseTimeout: '61s' });
   return echo('as it was written then');
 }
