@@ -19,6 +19,7 @@ async function main(): Promise<void> {
         await Context.current().cancelled;
       },
     },
+    maxHeartbeatThrottleInterval: '100ms',
   });
   process.stdout.write('ready\n');
   await worker.run();

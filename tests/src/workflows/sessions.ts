@@ -24,8 +24,9 @@ export interface SessionActivities {
   clean(): Promise<string>;
 }
 
-const times = { startToCloseTimeout: '20s', retry: { maximumAttempts: 1 } } as const;
-const defaults: SessionOptions = { creationTimeout: '20s', executionTimeout: '60s', heartbeatTimeout: '3s' };
+const times = { startToCloseTimeout: '60s', retry: { maximumAttempts: 1 } } as const;
+// Hosts give a sign of life four times as often: a host that has to wait for its machine is not taken for lost.
+const defaults: SessionOptions = { creationTimeout: '60s', executionTimeout: '90s', heartbeatTimeout: '6s' };
 
 export const goOn = defineSignal('goOn');
 export const stateOf = defineQuery<string>('state');
@@ -38,7 +39,7 @@ export async function allInOnePlace(
     const { where } = session.proxyActivities<SessionActivities>(times);
     const places: string[] = [];
     for (let i = 0; i < count; i++) places.push(await where());
-    places.push(await where.executeWithOptions({ startToCloseTimeout: '5s', summary: 'own options' }, []));
+    places.push(await where.executeWithOptions({ startToCloseTimeout: '30s', summary: 'own options' }, []));
     return { places, ...session.info };
   });
 }
@@ -99,7 +100,7 @@ export async function failsWithHost(): Promise<void> {
 /** Cleans up on the host when it is cancelled. */
 export async function cleansUp(): Promise<string> {
   const session = await createSession(defaults);
-  const { hang, clean } = session.proxyActivities<SessionActivities>({ ...times, heartbeatTimeout: '2s' });
+  const { hang, clean } = session.proxyActivities<SessionActivities>({ ...times, heartbeatTimeout: '20s' });
   try {
     await hang();
     return 'the activity came back';
