@@ -193,6 +193,7 @@ export class Lane {
       const completion = this.#activate(worker, runId, activation);
       // The runtime reuses the completion's memory in the next begin; encoding copies it.
       completions.push(LaneCompletions.encode({ items: [{ worker, completion }] }).finish());
+      this.#pressure.check();
       if (i < last && performance.now() > flushAt) {
         this.#flush(completions);
         completions = [];
@@ -200,7 +201,6 @@ export class Lane {
       }
     }
     if (completions.length > 0) this.#flush(completions);
-    this.#pressure.check();
   }
 
   /**

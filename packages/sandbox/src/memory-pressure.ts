@@ -14,8 +14,8 @@ const highShare = 0.6;
 const targetShare = 0.4;
 /** The total, garbage included, above which runs go without waiting for a collection. */
 const alarmShare = 0.85;
-/** Batches between two looks at the total; a look takes some microseconds. */
-const batchesPerLook = 16;
+/** Activations between two looks at the total; a look takes half a microsecond. */
+const activationsPerLook = 4;
 
 export interface HeapFigures {
   readonly heapUsedBytes: number;
@@ -23,7 +23,7 @@ export interface HeapFigures {
 }
 
 export interface PressureValve {
-  /** Called after each batch. */
+  /** Called after each activation: a batch may be long, and what it asks for comes with a later one. */
   check(): void;
   heap(): HeapFigures;
 }
@@ -51,7 +51,7 @@ export function watchHeap(
   onCollection: () => void = () => {},
   heap: () => HeapFigures = threadHeap,
 ): PressureValve {
-  let batches = 0;
+  let activations = 0;
   let asked = false;
 
   function relieve(share: number): void {
@@ -84,7 +84,7 @@ export function watchHeap(
 
   return {
     check() {
-      if (++batches % batchesPerLook === 0) relieve(alarmShare);
+      if (++activations % activationsPerLook === 0) relieve(alarmShare);
     },
     heap,
   };

@@ -98,6 +98,7 @@ export { Runtime } from './runtime';
 export {
   type ConsoleLogger,
   type ForwardLogger,
+  type LanesOptions,
   type LogExporterConfig,
   type MetricsExporterConfig as MetricsExporter,
   type MetricsExporterConfig,

@@ -16,6 +16,7 @@ import {
   arrayOf,
   duration,
   flag,
+  integer,
   OptionsCheck,
   oneOf,
   text,
@@ -108,6 +109,21 @@ export interface TelemetryOptions {
   tracing?: unknown;
 }
 
+/** How much workflows of this process may take: options of the lanes that all its workers share. */
+export interface LanesOptions {
+  /**
+   * Heap of a lane in megabytes (2^20 bytes), from 32 on. Above 60 % of it, runs leave the cache and come back by replay;
+   * a lane that fills it all the same ends, and nothing else does. Not kept in debug mode, where there is no lane. (=a
+   * quarter of the memory that the process may use, shared by the lanes: 256 to 2048 for each)
+   */
+  heapMb?: number;
+  /**
+   * How long the code of a workflow may run without yielding. Past it the workflow task fails, and the lane that it
+   * blocks is replaced. 0: for ever, as in debug mode. (=2 s)
+   */
+  activationDeadline?: Duration;
+}
+
 /** Options of `Runtime.install`. */
 export interface RuntimeOptions {
   /** (=DefaultLogger of level INFO) */
@@ -117,6 +133,14 @@ export interface RuntimeOptions {
   workerHeartbeatInterval?: Duration;
   /** Signals on which all workers shut down. (=SIGINT, SIGTERM, SIGQUIT, SIGUSR2) */
   shutdownSignals?: NodeJS.Signals[];
+  lanes?: LanesOptions;
+}
+
+/** Options of lanes; what is undefined is for the lanes to decide. */
+export interface CompiledLanesOptions {
+  readonly heapMb: number | undefined;
+  /** 0: none. */
+  readonly activationDeadlineMs: number | undefined;
 }
 
 /** Every field set. */
@@ -124,6 +148,7 @@ export interface CompiledRuntimeOptions {
   readonly logger: Logger;
   readonly shutdownSignals: readonly NodeJS.Signals[];
   readonly metricsBuffer: MetricsBuffer | undefined;
+  readonly lanes: CompiledLanesOptions;
   /** The native form. */
   readonly message: RuntimeOptionsMessage;
 }
@@ -146,6 +171,12 @@ const CHECKS: Readonly<Record<keyof RuntimeOptions, Check>> = {
     (value) => (typeof value === 'string' && /^SIG[A-Z0-9]+$/.test(value) ? undefined : 'a signal'),
     'an array of names of signals',
   ),
+  lanes: anyObject,
+};
+
+const LANES_CHECKS: Readonly<Record<keyof LanesOptions, Check>> = {
+  heapMb: integer(32, 1_000_000),
+  activationDeadline: duration(),
 };
 
 /** Directives of the native log filter: `makeTelemetryFilterString({ core: 'INFO' })`. */
@@ -179,6 +210,7 @@ export function compileRuntimeOptions(options: RuntimeOptions): CompiledRuntimeO
     checkLogging(check, telemetry?.logging);
     checkMetrics(check, telemetry?.metrics);
   }
+  if (options?.lanes !== undefined) check.object('lanes', options.lanes, LANES_CHECKS);
   check.done();
   return resolve(options);
 }
@@ -253,6 +285,7 @@ function resolve({
   telemetryOptions: { logging = {}, metrics, tracingFilter, noTemporalPrefixForMetrics = false } = {},
   workerHeartbeatInterval = 60_000,
   shutdownSignals = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGUSR2'],
+  lanes: { heapMb, activationDeadline } = {},
 }: RuntimeOptions): CompiledRuntimeOptions {
   const level = logging.forward?.level;
   const byLevel = level === undefined ? undefined : { core: level, other: level };
@@ -261,6 +294,10 @@ function resolve({
     logger,
     shutdownSignals,
     metricsBuffer: metrics && 'buffer' in metrics ? metrics.buffer : undefined,
+    lanes: {
+      heapMb,
+      activationDeadlineMs: activationDeadline === undefined ? undefined : msToNumber(activationDeadline),
+    },
     message: {
       logging: {
         filter: typeof filter === 'string' ? filter : makeTelemetryFilterString(filter),

@@ -14,12 +14,22 @@ describe('options', () => {
     expect(message.workerHeartbeatIntervalMs?.toNumber()).toBe(60_000);
   });
 
+  it('take limits of lanes, and leave the others to the lanes', () => {
+    expect(compileRuntimeOptions({}).lanes).toEqual({});
+    expect(compileRuntimeOptions({ lanes: { heapMb: 64 } }).lanes).toEqual({ heapMb: 64 });
+    expect(compileRuntimeOptions({ lanes: { activationDeadline: '10s' } }).lanes).toEqual({
+      activationDeadlineMs: 10_000,
+    });
+    expect(compileRuntimeOptions({ lanes: { activationDeadline: 0 } }).lanes.activationDeadlineMs).toBe(0);
+  });
+
   it('report all problems at once', () => {
     try {
       compileRuntimeOptions({
         logger: { info() {} },
         workerHeartbeatInterval: '2 minutes',
         shutdownSignals: ['INT'],
+        lanes: { heapMb: 8, activationDeadline: -1, heap: 64 },
         telemetryOptions: {
           logging: { console: { format: 'xml' }, forward: {} },
           metrics: { prometheus: {}, otel: {} },
@@ -29,6 +39,9 @@ describe('options', () => {
       throw new Error('took it');
     } catch (error) {
       expect((error as InvalidOptionsError).problems.map(({ field }) => field).sort()).toEqual([
+        'lanes.activationDeadline',
+        'lanes.heap',
+        'lanes.heapMb',
         'logger',
         'metrics',
         'shutdownSignals',

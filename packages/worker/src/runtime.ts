@@ -106,7 +106,7 @@ export class Runtime {
 
   /** The lanes that all workers of this process share. @internal */
   get workflows(): WorkflowHost {
-    this.#workflows ??= new WorkflowHost(this.logger, this.metricMeter);
+    this.#workflows ??= new WorkflowHost(this.logger, this.metricMeter, this.options.lanes);
     return this.#workflows;
   }
 

@@ -23,6 +23,7 @@ import type { SinkCallRecord } from '@perdure/workflow/runtime';
 import { DefaultLogger } from './logger';
 import type { IssuedCommand } from './nondeterminism';
 import { describe } from './options-check';
+import type { CompiledLanesOptions } from './runtime-options';
 import { LOGGER_SINK, replayingSinks, SinkDispatcher } from './sinks';
 import type { CompiledWorkerOptions, PatchActivationCallback } from './worker-options';
 import { defaultLaneCount } from './worker-options';
@@ -90,6 +91,7 @@ export class WorkflowHost {
   constructor(
     private readonly logger: Logger,
     private readonly meter: MetricMeter,
+    private readonly lanes: CompiledLanesOptions,
   ) {}
 
   /**
@@ -210,8 +212,9 @@ export class WorkflowHost {
       processes: kind === 'process',
       transportModule:
         (inline ? this.debugTransport : undefined) ?? require.resolve('@perdure/core/lane-transport'),
+      heapMb: this.lanes.heapMb,
       // Counting makes code slower, and how much depends on the code.
-      ...((inline || countsCoverage()) && { activationDeadlineMs: 0 }),
+      activationDeadlineMs: inline || countsCoverage() ? 0 : this.lanes.activationDeadlineMs,
       coverage: countsCoverage(),
       onSinkCalls: (calls) => this.#onSinkCalls(calls),
       onLaneLost: (report) => this.#onLaneLost(report),
