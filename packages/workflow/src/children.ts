@@ -38,6 +38,7 @@ import { signalTarget } from './external-workflows';
 import { intercept, type StartChildWorkflowExecutionInput } from './interceptors';
 import { argsToPayloads, failureToError, fromPayload, workflowContext } from './payloads';
 import { uuid4 } from './random';
+import { refuseReadOnly } from './read-only';
 import {
   type CancelListener,
   OperationKind,
@@ -158,9 +159,17 @@ export function startChild<T extends () => Promise<any>>(
   workflowType: string,
 ): Promise<ChildWorkflowHandle<T>>;
 export function startChild<T extends () => Promise<any>>(workflowFunc: T): Promise<ChildWorkflowHandle<T>>;
-export async function startChild<T extends Workflow>(
+export function startChild<T extends Workflow>(
   workflowTypeOrFunc: string | T,
   options?: WithWorkflowArgs<T, ChildWorkflowOptions>,
+): Promise<ChildWorkflowHandle<T>> {
+  refuseReadOnly('startChild()');
+  return startChildNow(workflowTypeOrFunc, options);
+}
+
+async function startChildNow<T extends Workflow>(
+  workflowTypeOrFunc: string | T,
+  options: WithWorkflowArgs<T, ChildWorkflowOptions> | undefined,
 ): Promise<ChildWorkflowHandle<T>> {
   const run = requireWritableRun('startChild()');
   const input = makeInput(run, workflowTypeOrFunc, options);
@@ -198,9 +207,17 @@ export function executeChild<T extends () => Promise<any>>(
   workflowType: string,
 ): Promise<WorkflowResultType<T>>;
 export function executeChild<T extends () => Promise<any>>(workflowFunc: T): Promise<WorkflowResultType<T>>;
-export async function executeChild<T extends Workflow>(
+export function executeChild<T extends Workflow>(
   workflowTypeOrFunc: string | T,
   options?: WithWorkflowArgs<T, ChildWorkflowOptions>,
+): Promise<WorkflowResultType<T>> {
+  refuseReadOnly('executeChild()');
+  return executeChildNow(workflowTypeOrFunc, options);
+}
+
+async function executeChildNow<T extends Workflow>(
+  workflowTypeOrFunc: string | T,
+  options: WithWorkflowArgs<T, ChildWorkflowOptions> | undefined,
 ): Promise<WorkflowResultType<T>> {
   const run = requireWritableRun('executeChild()');
   const input = makeInput(run, workflowTypeOrFunc, options);

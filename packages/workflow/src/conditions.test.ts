@@ -91,6 +91,13 @@ describe('condition', () => {
     expect(await s.commands([job.start()], { isReplaying: true })).toEqual([]);
   });
 
+  it('without a timeout, or with null for one, starts no timer', async () => {
+    for (const timeout of [undefined, null]) {
+      const s = scenario(() => condition(() => false, timeout as never));
+      expect(await s.commands([job.start()])).toEqual([]);
+    }
+  });
+
   it('rejects when its scope is cancelled', async () => {
     const s = scenario(async () => {
       const scope = new CancellationScope();

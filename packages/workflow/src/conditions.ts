@@ -11,6 +11,7 @@
 import type { CancelledFailure, Duration } from '@perdure/common';
 import { CancellationScope, currentScope, rejectCancelled } from './cancellation-scope';
 import { patchedInternally } from './patches';
+import { refuseReadOnly } from './read-only';
 import type { CancelListener, Reject, Resolve } from './runtime/operations';
 import { type Run, requireWritableRun } from './runtime/run';
 import { siteIn } from './sites';
@@ -23,13 +24,20 @@ const ZERO_TIMEOUT_PATCH = '__sdk_internal_patch_number:1';
 export function condition(fn: () => boolean): Promise<void>;
 /** Waits until `fn` returns true or the time is over. @returns whether `fn` returned true in time */
 export function condition(fn: () => boolean, timeout: Duration, options?: TimerOptions): Promise<boolean>;
-export async function condition(
+export function condition(fn: () => boolean, timeout?: Duration, options?: TimerOptions): Promise<unknown> {
+  refuseReadOnly('condition()');
+  return conditionNow(fn, timeout, options);
+}
+
+async function conditionNow(
   fn: () => boolean,
-  timeout?: Duration,
-  options?: TimerOptions,
+  timeout: Duration | undefined,
+  options: TimerOptions | undefined,
 ): Promise<unknown> {
   const run = requireWritableRun('condition()');
-  if (timeout === undefined || (timeout === 0 && !patchedInternally(run, ZERO_TIMEOUT_PATCH))) {
+  // Not in the types, but what plain JavaScript passes on when it has no timeout.
+  const none = timeout === undefined || timeout === null;
+  if (none || (timeout === 0 && !patchedInternally(run, ZERO_TIMEOUT_PATCH))) {
     return waitFor(run, fn);
   }
   return CancellationScope.cancellable(async () => {

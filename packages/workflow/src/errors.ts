@@ -102,7 +102,10 @@ export class UnhandledRejectionError extends WorkflowError {
 
   constructor(reason: unknown) {
     super(`Unhandled Promise rejection: ${describeError(reason)}`, {
-      hint: 'await the promise, or give it a catch(), before the workflow waits for something else',
+      hint:
+        reason instanceof DeterminismViolationError && reason.hint !== undefined
+          ? reason.hint // nobody can wait there
+          : 'await the promise, or give it a catch(), before the workflow waits for something else',
       cause: reason,
     });
   }

@@ -156,7 +156,7 @@ describe('search attributes', () => {
         Iso: ['DATETIME', time],
       },
       ['a', 'b'],
-      ['Text', 'List', 'Int', 'Double', 'Bool', 'Date', 'Iso'],
+      ['List', 'Int', 'Double', 'Bool', 'Date', 'Iso'],
       [1],
     ]);
   });
@@ -167,6 +167,24 @@ describe('search attributes', () => {
       upsertWorkflowSearchAttributes: { searchAttributes: { indexedFields: { Colour: ['red'] } } },
     });
   });
+
+  it('upserted as a record are removed by undefined, which is sent as the empty list', async () => {
+    const s = scenario(async () => upsertSearchAttributes({ Colour: undefined, Shape: ['round'] }));
+    expect((await s.commands([job.start()]))[0]).toEqual({
+      upsertWorkflowSearchAttributes: {
+        searchAttributes: { indexedFields: { Colour: [], Shape: ['round'] } },
+      },
+    });
+  });
+});
+
+it('an upsert of nothing is no command: servers refuse the task of one', async () => {
+  const s = scenario(async () => {
+    upsertSearchAttributes({});
+    upsertSearchAttributes([]);
+    upsertMemo({});
+  });
+  expect(await s.commands([job.start()])).toEqual([{ completeWorkflowExecution: {} }]);
 });
 
 describe('memo', () => {

@@ -26,6 +26,7 @@ import { LocalActivityNotRegisteredError } from './errors';
 import { intercept, type LocalActivityInput } from './interceptors';
 import { LocalActivityDoBackoff } from './local-activity-backoff';
 import { activityContext, argsToPayloads } from './payloads';
+import { refuseReadOnly } from './read-only';
 import { OperationKind } from './runtime/operations';
 import { type Run, requireWritableRun } from './runtime/run';
 import { sleep } from './timers';
@@ -50,11 +51,22 @@ export function proxyLocalActivities<A = UntypedActivities>(
 }
 
 /** Schedules a local activity by name. Use proxyLocalActivities in applications. */
-export async function scheduleLocalActivity<R>(
+export function scheduleLocalActivity<R>(
   activityType: string,
   args: any[],
   options: LocalActivityOptions,
   typeInfo?: PayloadTypeInfo,
+): Promise<R> {
+  refuseReadOnly('Local activities');
+  return attempts(activityType, args, options, typeInfo);
+}
+
+/** One attempt after the other, as long as the core asks for another (L1). */
+async function attempts<R>(
+  activityType: string,
+  args: any[],
+  options: LocalActivityOptions,
+  typeInfo: PayloadTypeInfo | undefined,
 ): Promise<R> {
   const run = requireWritableRun('Local activities');
   checkActivityOptions(options, `local activity '${activityType}'`);

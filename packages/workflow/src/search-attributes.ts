@@ -3,6 +3,8 @@
  *
  * S1  Search attributes never pass the user's converter: the server reads them.
  * S2  What was upserted can be read from workflowInfo() at once.
+ * S3  An upsert of nothing is no command: servers refuse the task of a command without fields, so that no history has
+ *     one.
  */
 import {
   type Payload,
@@ -24,7 +26,10 @@ import { changeInfo, currentMemo, currentSearchAttributes } from './info';
 import { toPayload, workflowContext } from './payloads';
 import { type Run, requireWritableRun } from './runtime/run';
 
-/** Adds, replaces or (typed pairs with null, or an empty array) removes search attributes. */
+/**
+ * Adds, replaces or (typed pairs with null; untyped with undefined or an empty array) removes search attributes. An
+ * empty record or list changes nothing.
+ */
 export function upsertSearchAttributes(
   searchAttributes: SearchAttributes | SearchAttributeUpdatePair[],
 ): void {
@@ -34,7 +39,8 @@ export function upsertSearchAttributes(
   }
   const indexedFields = Array.isArray(searchAttributes)
     ? encodeUnifiedSearchAttributes(undefined, searchAttributes)
-    : encodeUnifiedSearchAttributes(searchAttributes);
+    : encodeUnifiedSearchAttributes(withRemovals(searchAttributes));
+  if (Object.keys(indexedFields).length === 0) return; // S3
   emit(run, { upsertWorkflowSearchAttributes: { searchAttributes: { indexedFields } } });
   const before = currentSearchAttributes(run);
   const known = Array.isArray(searchAttributes)
@@ -42,6 +48,11 @@ export function upsertSearchAttributes(
     : withTypes(searchAttributes, indexedFields, decodeTypedSearchAttributes(before));
   run.init.searchAttributes = { indexedFields: { ...before, ...known } };
   changeInfo(run); // S2
+}
+
+/** Undefined removes, as an empty list does; only the list can be sent. */
+function withRemovals(given: SearchAttributes): SearchAttributes {
+  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, value ?? []]));
 }
 
 /**
@@ -56,7 +67,7 @@ function withTypes(
   const all: Record<string, Payload> = {};
   for (const [name, payload] of Object.entries(payloads)) {
     const value = given[name];
-    if (value?.length === 0) {
+    if (value === undefined || value === null || value.length === 0) {
       all[name] = payload;
       continue;
     }
@@ -70,7 +81,7 @@ function withTypes(
   return all;
 }
 
-/** Merges into the memo, key by key; null removes a key. */
+/** Merges into the memo, key by key; null or undefined removes a key. An empty record changes nothing. */
 export function upsertMemo(memo: Record<string, unknown>): void {
   const run = requireWritableRun('upsertMemo()');
   if (memo === null || typeof memo !== 'object') throw new ValueError('upsertMemo() takes a record');
@@ -83,6 +94,7 @@ export function upsertMemo(memo: Record<string, unknown>): void {
     if (value === null || value === undefined) delete merged[key];
     else merged[key] = value;
   }
+  if (Object.keys(fields).length === 0) return; // S3
   emit(run, { modifyWorkflowProperties: { upsertedMemo: { fields } } });
   run.memo = merged;
   changeInfo(run); // S2

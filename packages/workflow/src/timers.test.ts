@@ -107,13 +107,14 @@ describe('setTimeout', () => {
     expect(await s.commands([job.fireTimer(1)])).toEqual([{ completeWorkflowExecution: { result: 3 } }]);
   });
 
-  it('treats a missing or negative time as one millisecond', async () => {
+  it('treats a missing or negative time, or none that is a number, as one millisecond', async () => {
     const s = scenario(async () => {
       setTimeout(() => undefined);
       setTimeout(() => undefined, -1);
+      setTimeout(() => undefined, Number.NaN);
       await sleep(9);
     });
-    expect(await s.commands([job.start()])).toEqual([timer(1, 1), timer(2, 1), timer(3, 9)]);
+    expect(await s.commands([job.start()])).toEqual([timer(1, 1), timer(2, 1), timer(3, 1), timer(4, 9)]);
   });
 
   it('is cancelled by clearTimeout after what the same code emits at once', async () => {

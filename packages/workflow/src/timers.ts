@@ -186,6 +186,7 @@ function timeoutsOf(run: Run): Map<number, CancellationScope> {
 
 function toMs(ms: Duration | undefined): number {
   if (ms === undefined || ms === null) return 0;
+  if (typeof ms === 'number') return Number.isFinite(ms) ? ms : 1; // as Node.js and browsers take it
   const value = typeof ms === 'string' && !Number.isNaN(Number(ms)) ? Number(ms) : msToNumber(ms);
   return Number.isFinite(value) ? value : 1;
 }

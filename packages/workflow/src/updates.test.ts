@@ -150,6 +150,31 @@ describe('an update', () => {
     expect((await s.activate([job.update('set')])).failed).toBe('a bug');
   });
 
+  it('fails the workflow when its handler throws an error of a class that does, even after it was accepted', async () => {
+    class Mine extends Error {}
+    const throws = idle(() =>
+      setHandler(set, async () => {
+        await sleep(1);
+        throw new Mine('expected');
+      }),
+    );
+    const s = scenario(throws, { registration: { workflowFailureErrorTypes: { '*': ['Mine'] } } });
+    await s.commands([job.start()]);
+    await s.commands([job.update('set')]);
+    const commands = await s.commands([job.fireTimer(2)]);
+    expect(commands).toEqual([
+      { failWorkflowExecution: { failure: expect.objectContaining({ message: 'expected' }) } },
+    ]);
+  });
+
+  it('continues the workflow as new when its handler says so, whatever errors fail workflows', async () => {
+    const continues = idle(() => setHandler(set, () => continueAsNew()));
+    const s = scenario(continues, { registration: { workflowFailureErrorTypes: { '*': ['Error'] } } });
+    await s.commands([job.start()]);
+    const commands = await s.commands([job.update('set')]);
+    expect(commands).toMatchObject([{ updateResponse: {} }, { continueAsNewWorkflowExecution: {} }]);
+  });
+
   it('fails the task when its result cannot be serialised', async () => {
     const s = scenario(idle(() => setHandler(set, () => 1n)));
     await s.commands([job.start()]);

@@ -4,10 +4,11 @@
  * U1  Each update is accepted or rejected in the activation that brings it.
  * U2  A validator runs before the handler with arguments of its own: what it does to them stays unseen.
  * U3  An error of the validator, or of decoding, rejects the update; a TemporalFailure of the handler fails the
- *     update; any other error of the handler fails the workflow task.
+ *     update; any other error of the handler does what it does in the workflow function: it fails the task, or the
+ *     workflow if its class is one of those that do.
  * U4  Updates that no handler takes until the end of their activation are rejected.
  */
-import { ApplicationFailure } from '@perdure/common';
+import { ApplicationFailure, TemporalFailure } from '@perdure/common';
 import { throwIfReservedName } from '@perdure/common/lib/reserved';
 import type { DoUpdate } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import { currentContext, withContext } from './async-context';
@@ -19,7 +20,7 @@ import { type RegisteredHandler, trackHandler } from './handlers';
 import { intercept, type UpdateInput } from './interceptors';
 import { payloadsToArgs, toPayload, workflowContext } from './payloads';
 import { saveRandom } from './random';
-import { failsWorkflow, refusal, safeErrorToFailure } from './runtime/failures';
+import { refusal, safeErrorToFailure } from './runtime/failures';
 import { type Run, requireRun } from './runtime/run';
 
 export interface UpdateInfo {
@@ -79,7 +80,7 @@ function accept(run: Run, job: DoUpdate, info: UpdateInfo, registered: Registere
     .then((value) => complete(run, protocolInstanceId, value, registered))
     // A link of its own: a failure is told one microtask later than a result, as histories have it.
     .catch((error) => {
-      if (failsWorkflow(run, error)) {
+      if (isTemporalFailure(error)) {
         emit(run, { updateResponse: { protocolInstanceId, rejected: safeErrorToFailure(run, error) } });
       } else {
         endWithError(run, error);
@@ -109,6 +110,15 @@ function validate(run: Run, validator: (...args: any[]) => void, input: UpdateIn
   } finally {
     run.readOnly = outer;
     restoreRandom();
+  }
+}
+
+/** Never throws, whatever was thrown. */
+function isTemporalFailure(error: unknown): boolean {
+  try {
+    return error instanceof TemporalFailure;
+  } catch {
+    return false;
   }
 }
 

@@ -4,6 +4,7 @@ import {
   defineQuery,
   defineSignal,
   defineUpdate,
+  executeChild,
   patched,
   proxyActivities,
   proxyLocalActivities,
@@ -23,10 +24,12 @@ interface Activities {
 const commands: Record<string, () => unknown> = {
   sleep: () => sleep(1),
   setTimeout: () => setTimeout(() => undefined, 1),
-  condition: () => condition(() => false),
+  condition: () => void condition(() => false),
   activity: () => proxyActivities<Activities>({ startToCloseTimeout: 1 }).absent(),
-  localActivity: () => proxyLocalActivities<Activities>({ startToCloseTimeout: 1 }).absent(),
-  startChild: () => startChild('child'),
+  localActivity: () => void proxyLocalActivities<Activities>({ startToCloseTimeout: 1 }).absent(),
+  startChild: () => void startChild('child'),
+  executeChild: () => void executeChild('child'),
+  hidden: () => void (async () => sleep(1))(),
   setHandler: () => setHandler(defineSignal('s'), () => undefined),
   patched: () => patched('p'),
   upsertMemo: () => upsertMemo({ a: 1 }),
@@ -68,7 +71,7 @@ export function returnsNoPromise(): string {
 }
 
 export async function local(): Promise<void> {
-  await proxyLocalActivities<Activities>({ startToCloseTimeout: '5s' }).absent();
+  await proxyLocalActivities<Activities>({ startToCloseTimeout: '30s' }).absent();
 }
 
 export async function throwsInSignal(): Promise<void> {

@@ -100,7 +100,7 @@ export class DefaultFailureConverter implements FailureConverter {
       const info = failure.applicationFailureInfo;
       return new ApplicationFailure(
         message,
-        info.type,
+        info.type || undefined,
         Boolean(info.nonRetryable),
         list(info.details),
         cause,
