@@ -67,11 +67,14 @@ class Setting {
   }
 
   async stop(): Promise<void> {
-    for (const worker of this.workers) worker.shutdown();
-    await Promise.all(this.running);
-    await this.connection.close();
-    await this.native.close();
-    await this.server.stop();
+    try {
+      for (const worker of this.workers) worker.shutdown();
+      await Promise.all(this.running);
+      await this.connection.close();
+      await this.native.close();
+    } finally {
+      await this.server.stop();
+    }
   }
 
   start(client: Client, type: string, ...args: unknown[]): Promise<WorkflowHandle> {
@@ -83,7 +86,7 @@ describe.each([true, false])('on a server with system.enableCrossNamespaceComman
   let on: Setting;
   beforeAll(async () => {
     on = await Setting.start(allowed);
-  }, 60_000);
+  });
   afterAll(() => on?.stop());
 
   it(`${allowed ? 'takes' : 'refuses'} the command of a handle that names the namespace`, async () => {
@@ -163,7 +166,7 @@ describe('a signal that an activity sends', () => {
   let on: Setting;
   beforeAll(async () => {
     on = await Setting.start(false);
-  }, 60_000);
+  });
   afterAll(() => on?.stop());
 
   it('arrives once, though the activity fails after it and is tried again', async () => {

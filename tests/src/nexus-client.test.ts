@@ -68,7 +68,7 @@ const handler = nexus.serviceHandler(workflows.service, {
   ),
   typed: new TemporalOperationHandler<{ how: string; id: string }, string>({
     start: async (_ctx, client, { how, id }) => {
-      const options = { id, args: [id], startToCloseTimeout: '10s', summary: how } as const;
+      const options = { id, args: [id], startToCloseTimeout: '2m', summary: how } as const;
       switch (how) {
         case 'typed':
           return client.typedActivity<typeof activities>().startActivity('greet', { ...options, args: [id] });
@@ -77,7 +77,7 @@ const handler = nexus.serviceHandler(workflows.service, {
         case 'alone':
           return client.startActivity('opens', options);
         case 'cancelled':
-          return client.startActivity('untilCancelled', { ...options, heartbeatTimeout: '5s' });
+          return client.startActivity('untilCancelled', { ...options, heartbeatTimeout: '30s' });
         case 'wrong':
           return client.startActivity('greet', { id });
         default:
@@ -147,14 +147,14 @@ beforeAll(async () => {
   h.background(worker);
   endpoint = await makeEndpoint(worker.options.taskQueue);
   service = h.client.nexus.createServiceClient({ endpoint, service: workflows.service });
-}, 60_000);
+});
 afterAll(() => {
   for (const open of gates.values()) open();
 });
 
 const withId = (rest: Partial<StartNexusOperationOptions> = {}): StartNexusOperationOptions => ({
   id: `op-${randomUUID()}`,
-  scheduleToCloseTimeout: '20s',
+  scheduleToCloseTimeout: '2m',
   ...rest,
 });
 
@@ -191,9 +191,9 @@ async function collect<T>(all: AsyncIterable<T>): Promise<T[]> {
 describe('start', () => {
   it('sends every option, and describe gives them back', async () => {
     const { handle, open, input } = await gated({
-      scheduleToCloseTimeout: '30s',
-      scheduleToStartTimeout: 20_000,
-      startToCloseTimeout: '10s',
+      scheduleToCloseTimeout: '3m',
+      scheduleToStartTimeout: 120_000,
+      startToCloseTimeout: '1m',
       summary: 'what it is for',
       searchAttributes: [{ key: keyword, value: 'Ada' }],
       headers: { 'x-trace': 't1' },
@@ -207,9 +207,9 @@ describe('start', () => {
       operation: 'sync',
       status: 'RUNNING',
       state: 'SCHEDULED',
-      scheduleToCloseTimeout: 30_000,
-      scheduleToStartTimeout: 20_000,
-      startToCloseTimeout: 10_000,
+      scheduleToCloseTimeout: 180_000,
+      scheduleToStartTimeout: 120_000,
+      startToCloseTimeout: 60_000,
       scheduleTime: expect.any(Date),
       expirationTime: expect.any(Date),
       closeTime: undefined,

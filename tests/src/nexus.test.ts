@@ -79,7 +79,7 @@ const handler = nexus.serviceHandler(workflows.service, {
             .getWorkflowHandle<typeof workflows.collects>(id)
             .update(workflows.finish, { args: ['last'] });
         case 'activity':
-          return client.startActivity<string>('greet', { id, args: [id], startToCloseTimeout: '10s' });
+          return client.startActivity<string>('greet', { id, args: [id], startToCloseTimeout: '1m' });
         default:
           throw new nexus.HandlerError('BAD_REQUEST', `no way called ${how}`);
       }
@@ -122,7 +122,7 @@ beforeAll(async () => {
       target: { worker: { namespace: 'default', taskQueue: worker.options.taskQueue } },
     },
   });
-}, 60_000);
+});
 
 const call = (workflow: string, ...args: unknown[]) => h.execute(worker, workflow, [endpoint, ...args]);
 
@@ -208,7 +208,7 @@ describe('an operation that fails', () => {
     attempts = 0;
     expect(JSON.stringify(await call('describesFailure', 'often'))).toMatch(/gave up/);
     expect(attempts).toBe(3);
-  }, 60_000);
+  });
 });
 
 describe('an operation of any kind', () => {
@@ -347,7 +347,7 @@ describe('a worker with Nexus services', () => {
       await new Promise((resolve) => setTimeout(resolve, 500));
       return `${input} ${ctx.abortSignal.aborted}`;
     });
-    const stopping = await h.worker({ nexusServices: [slow], shutdownGraceTime: '10s' });
+    const stopping = await h.worker({ nexusServices: [slow], shutdownGraceTime: '1m' });
     const name = await endpointOf(stopping.options.taskQueue);
     const run = stopping.run();
     const caller = h.execute(worker, 'callsSync', [name, 'x']);

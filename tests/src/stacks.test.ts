@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { Context } from '@perdure/activity';
 import { ApplicationFailure } from '@perdure/common';
 import type { Worker } from '@perdure/worker';
 import type { EnhancedStackTrace } from '@perdure/workflow';
@@ -17,7 +18,7 @@ beforeAll(async () => {
     workflowsPath: file,
     showStackTraceSources: true,
     activities: {
-      never: () => new Promise<void>((resolve) => setTimeout(resolve, 3000)),
+      never: () => Context.current().cancelled,
       throws: async () => {
         throw ApplicationFailure.nonRetryable('nobody is there to catch this');
       },

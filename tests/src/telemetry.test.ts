@@ -1,11 +1,12 @@
 /** What a worker tells of itself: lines of the native side, metrics by every exporter, heartbeats to the server. */
 import { randomUUID } from 'node:crypto';
 import { createServer as createHttpServer } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { Context } from '@perdure/activity';
 import { Client } from '@perdure/client';
 import type { LogLevel } from '@perdure/common';
+import { type ClaimedPort, claimPort } from '@perdure/dev-server/lib/ports';
 import {
   MetricsBuffer,
   NativeConnection,
@@ -15,7 +16,7 @@ import {
   Worker,
   type WorkerOptions,
 } from '@perdure/worker';
-import { LineKeeper, serverAddress, until, workflowsDir } from './support/harness';
+import { eventually, LineKeeper, serverAddress, until, workflowsDir } from './support/harness';
 
 const activities = {
   async nothing() {},
@@ -24,13 +25,23 @@ const activities = {
   },
 };
 
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
+/** Ports that nobody else takes before the exporter listens there. */
+const claimed: ClaimedPort[] = [];
+async function freePort(): Promise<number> {
+  const port = await claimPort('127.0.0.1');
+  claimed.push(port);
+  return port.port;
+}
+afterAll(() => {
+  for (const port of claimed) port.release();
+});
+
+/** What the exporter serves; nothing until it listens. */
+async function scrape(port: number): Promise<string> {
+  return fetch(`http://127.0.0.1:${port}/metrics`).then(
+    (response) => response.text(),
+    () => '',
+  );
 }
 
 /** Installs a runtime and runs a worker on it while `body` runs. */
@@ -77,7 +88,7 @@ it('gives native log lines to the logger and serves metrics to be scraped', asyn
   const log = await withWorker({ telemetryOptions }, { taskQueue: 'telemetry' }, async () => {
     let scraped = '';
     await until(async () => {
-      scraped = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+      scraped = await scrape(port);
       return scraped.includes('mine_worker_start_total');
     }, 'the metric of the worker is there');
     expect(scraped).toMatch(/mine_worker_start_total\{[^}]*team="blue"/);
@@ -117,9 +128,14 @@ describe('metrics of workflows and activities', () => {
       await measure(worker, connection);
       let scraped = '';
       await until(async () => {
-        scraped = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
-        return /workflow_steps\{[^}]*\} 3\n/.test(scraped) && scraped.includes('activity_steps');
-      }, 'both metrics are there').catch(() => undefined);
+        scraped = await scrape(port);
+        return (
+          /workflow_steps\{[^}]*\} 3\n/.test(scraped) &&
+          scraped.includes('workflow_size_count') &&
+          scraped.includes('activity_steps') &&
+          scraped.includes('temporal_workflow_completed')
+        );
+      }, 'all metrics are there');
       const line = (name: string) =>
         scraped.split('\n').find((text) => text.startsWith(`${name}{`) && !text.startsWith('#'));
       expect(line('workflow_steps')).toMatch(/kind="first"/);
@@ -131,8 +147,9 @@ describe('metrics of workflows and activities', () => {
       expect(line('activity_steps')).toMatch(/activity_?[tT]ype="measured".* 5$/);
       expect(scraped).toMatch(/temporal_workflow_completed\{/);
     });
-    const told = log.lines.find(({ message }) => message === 'measured everything');
-    expect(told!.meta).toMatchObject({ sdkComponent: 'workflow', workflowType: 'measures', steps: 3 });
+    const told = () => log.lines.find(({ message }) => message === 'measured everything');
+    await until(told, 'the line of the workflow is logged');
+    expect(told()!.meta).toMatchObject({ sdkComponent: 'workflow', workflowType: 'measures', steps: 3 });
   });
 
   it('are pushed to a collector', async () => {
@@ -174,7 +191,7 @@ describe('metrics of workflows and activities', () => {
         for (const { metric, value } of buffer.retrieveUpdates()) {
           sums.set(metric.name, (sums.get(metric.name) ?? 0) + value);
         }
-        return names.every((name) => sums.has(name));
+        return sums.get('workflow_steps')! >= 3 && names.every((name) => sums.has(name));
       }, 'all metrics are there');
       expect(names.map((name) => sums.get(name))).toEqual([3, 5, 1]);
     });
@@ -207,20 +224,21 @@ describe('heartbeats of workers', () => {
     await withWorker({ workerHeartbeatInterval: '1s' }, options, async (worker, connection) => {
       await measure(worker, connection);
       let heartbeat: any;
-      await until(async () => {
+      // One of the heartbeats, sent each second, tells of a worker that has done its work and polls.
+      await eventually(async () => {
         heartbeat = await known(connection, worker);
-        return heartbeat?.activityPollerInfo?.currentPollers === 3 && heartbeat.elapsedSinceLastHeartbeat;
-      }, 'the server knows the worker').catch(() => undefined);
-      expect(heartbeat).toMatchObject({
-        workerIdentity: 'the-one',
-        taskQueue: worker.options.taskQueue,
-        workflowTaskSlotsInfo: { slotSupplierKind: 'Fixed', currentAvailableSlots: 7 },
-        activityTaskSlotsInfo: { currentAvailableSlots: 5, totalProcessedTasks: 1 },
-        localActivitySlotsInfo: { currentAvailableSlots: 4 },
-        activityPollerInfo: { currentPollers: 3, isAutoscaling: false },
-        workflowPollerInfo: { currentPollers: 2 },
-        workflowStickyPollerInfo: { currentPollers: 2 },
-        plugins: [{ name: 'a plugin' }],
+        expect(heartbeat).toMatchObject({
+          workerIdentity: 'the-one',
+          taskQueue: worker.options.taskQueue,
+          elapsedSinceLastHeartbeat: expect.anything(),
+          workflowTaskSlotsInfo: { slotSupplierKind: 'Fixed', currentAvailableSlots: 7 },
+          activityTaskSlotsInfo: { currentAvailableSlots: 5, totalProcessedTasks: 1 },
+          localActivitySlotsInfo: { currentAvailableSlots: 4 },
+          activityPollerInfo: { currentPollers: 3, isAutoscaling: false },
+          workflowPollerInfo: { currentPollers: 2 },
+          workflowStickyPollerInfo: { currentPollers: 2 },
+          plugins: [{ name: 'a plugin' }],
+        });
       });
       const { workerInfo } = (await connection.workflowService.describeWorker({
         namespace: 'default',
@@ -254,18 +272,16 @@ describe('heartbeats of workers', () => {
       },
     };
     await withWorker({ workerHeartbeatInterval: '1s' }, options, async (worker, connection) => {
-      let heartbeat: any;
-      await until(async () => {
-        heartbeat = await known(connection, worker);
-        return heartbeat?.activityPollerInfo?.currentPollers > 0 && heartbeat.elapsedSinceLastHeartbeat;
-      }, 'the server knows the worker').catch(() => undefined);
-      expect(heartbeat).toMatchObject({
-        workflowPollerInfo: { isAutoscaling: true },
-        activityPollerInfo: { isAutoscaling: true, currentPollers: 2 },
-        workflowTaskSlotsInfo: { slotSupplierKind: 'Custom' },
-        activityTaskSlotsInfo: { slotSupplierKind: 'ResourceBased' },
-        localActivitySlotsInfo: { slotSupplierKind: 'Fixed' },
-      });
+      await eventually(async () =>
+        expect(await known(connection, worker)).toMatchObject({
+          elapsedSinceLastHeartbeat: expect.anything(),
+          workflowPollerInfo: { isAutoscaling: true },
+          activityPollerInfo: { isAutoscaling: true, currentPollers: 2 },
+          workflowTaskSlotsInfo: { slotSupplierKind: 'Custom' },
+          activityTaskSlotsInfo: { slotSupplierKind: 'ResourceBased' },
+          localActivitySlotsInfo: { slotSupplierKind: 'Fixed' },
+        }),
+      );
     });
   });
 

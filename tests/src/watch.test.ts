@@ -1,5 +1,6 @@
 /** Watch mode: workflow code that changes under a running worker. */
-import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { mkdtemp, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ReplayResult, Worker, WorkflowReload } from '@perdure/worker';
@@ -23,19 +24,20 @@ const waits = (before: string, word: string) => `
     return decorate('${word}');
   }`;
 const words = (mark: string) => `export const decorate = (word: string): string => word + '${mark}';`;
-const write = (name: string, text: string) => writeFile(join(folder, name), text);
+/** In one step, as far as this thread and the worker on it can see: nobody finds a file that is half written. */
+const write = (name: string, text: string) => writeFileSync(join(folder, name), text);
 /** @returns what the worker has said of the change */
 async function change(name: string, text: string): Promise<WorkflowReload> {
   const before = reloads.length;
-  await write(name, text);
+  write(name, text);
   await until(() => reloads.length > before, 'the change was noticed');
   return reloads[before]!;
 }
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'perdure-watch-'));
-  await write('words.ts', words('!'));
-  await write('workflows.ts', waits('', 'first'));
+  write('words.ts', words('!'));
+  write('workflows.ts', waits('', 'first'));
   worker = await h.worker({
     workflowsPath: join(folder, 'workflows.ts'),
     watchWorkflows: {
@@ -59,7 +61,7 @@ it('runs changed code for new runs and for open ones, without a restart', async 
 
   // A module that the workflow imports, replaced in the way of editors.
   const before = reloads.length;
-  await write('words.ts~', words('?'));
+  write('words.ts~', words('?'));
   await rename(join(folder, 'words.ts~'), join(folder, 'words.ts'));
   await until(() => reloads.length > before, 'the import has changed');
   const other = await h.start(worker, 'waits');
@@ -124,10 +126,11 @@ it('says at once which open workflow the new code does not fit', async () => {
 
 it('does nothing when a file is saved without a change, and once for many changes at a time', async () => {
   const before = reloads.length;
-  await write('workflows.ts', waits('await sleep(1);', 'sixth'));
+  write('workflows.ts', waits('await sleep(1);', 'sixth'));
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(reloads).toHaveLength(before);
-  for (const mark of ['a', 'b', 'c', 'd']) await write('words.ts', words(mark));
+  // The worker looks when all are written.
+  for (const mark of ['a', 'b', 'c', 'd']) write('words.ts', words(mark));
   await until(() => reloads.length > before, 'the last change is there');
   await new Promise((resolve) => setTimeout(resolve, 200));
   expect(reloads.length - before).toBeLessThanOrEqual(2);

@@ -1,4 +1,5 @@
 /** More of the workflow API on a real server: every test looks at the history that the feature leaves. */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { WithStartWorkflowOperation, WorkflowFailedError } from '@perdure/client';
 import { hasCode } from '@perdure/common';
@@ -55,7 +56,7 @@ it('marks what the handler of an update commands with the update', async () => {
 it('starts a workflow with an update, whose handler the workflow sets first', async () => {
   const startWorkflowOperation = new WithStartWorkflowOperation('greeter', {
     taskQueue: worker.options.taskQueue,
-    workflowId: `greeter-${Date.now()}`,
+    workflowId: `greeter-${randomUUID()}`,
     args: ['Hello'],
     workflowIdConflictPolicy: 'USE_EXISTING',
   });

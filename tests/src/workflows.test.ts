@@ -1,4 +1,5 @@
 /** Features of the workflow API on a real server, with the histories they leave. */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { WorkflowFailedError, WorkflowUpdateFailedError } from '@perdure/client';
 import { ApplicationFailure, CancelledFailure, hasCode } from '@perdure/common';
@@ -93,7 +94,7 @@ it('runs updates, rejects those that the validator refuses, without a trace in t
 });
 
 it('starts a workflow with a signal, and signals the one that runs the second time', async () => {
-  const workflowId = `sws-${Date.now()}`;
+  const workflowId = `sws-${randomUUID()}`;
   const options = { taskQueue: worker.options.taskQueue, workflowId, args: [100] as [number] };
   const handle = await h.client.workflow.signalWithStart('counter', {
     ...options,
@@ -184,12 +185,13 @@ it('logs and calls sinks once, with the attributes of the run', async () => {
     [handle.workflowId, { at: 'start' }, true],
     [handle.workflowId, { at: 'end' }, true],
   ]);
-  const lines = h.log.lines.filter(({ meta }) => meta.workflowId === handle.workflowId && 'n' in meta);
-  expect(lines.map(({ level, message }) => [level, message])).toEqual([
+  const lines = () => h.log.lines.filter(({ meta }) => meta.workflowId === handle.workflowId && 'n' in meta);
+  await until(() => lines().length >= 2, 'both lines are logged');
+  expect(lines().map(({ level, message }) => [level, message])).toEqual([
     ['INFO', 'first line'],
     ['WARN', 'second line'],
   ]);
-  expect(lines[0]!.meta).toMatchObject({
+  expect(lines()[0]!.meta).toMatchObject({
     sdkComponent: 'workflow',
     workflowType: 'logs',
     namespace: 'default',

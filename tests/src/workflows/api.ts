@@ -30,9 +30,9 @@ interface Activities {
 const { echo } = proxyActivities<Activities>({ startToCloseTimeout: '20s' });
 
 export async function localActivities(): Promise<string[]> {
-  const { echo: local } = proxyLocalActivities<Activities>({ startToCloseTimeout: '5s' });
+  const { echo: local } = proxyLocalActivities<Activities>({ startToCloseTimeout: '30s' });
   const { failsOnce } = proxyLocalActivities<Activities>({
-    startToCloseTimeout: '5s',
+    startToCloseTimeout: '30s',
     localRetryThreshold: 10,
     retry: { initialInterval: 200, backoffCoefficient: 1 },
   });
@@ -40,7 +40,7 @@ export async function localActivities(): Promise<string[]> {
 }
 
 export async function missing(): Promise<void> {
-  await proxyLocalActivities<{ absent(): Promise<void> }>({ startToCloseTimeout: '5s' }).absent();
+  await proxyLocalActivities<{ absent(): Promise<void> }>({ startToCloseTimeout: '30s' }).absent();
 }
 
 export async function everyName(): Promise<string[]> {

@@ -12,7 +12,7 @@ import {
 } from '@perdure/workflow';
 
 const external = proxyActivities<ExternalWorkflowActivities>({
-  startToCloseTimeout: '10s',
+  startToCloseTimeout: '1m',
   retry: { maximumAttempts: 3, initialInterval: 10 },
 });
 

@@ -41,7 +41,7 @@ export async function callsTyped(endpoint: string, how: string, id: string): Pro
 /** What a failed operation looks like to its caller: class and message of the failure and of its causes. */
 export async function describesFailure(endpoint: string, how: string): Promise<unknown[]> {
   try {
-    await client(endpoint).executeOperation('fails', how, { scheduleToCloseTimeout: '20s' });
+    await client(endpoint).executeOperation('fails', how, { scheduleToCloseTimeout: '2m' });
     return [];
   } catch (error) {
     const seen: unknown[] = [
