@@ -57,7 +57,7 @@ const activities = {
     log.info('waiting');
     const beats = setInterval(() => heartbeat(), 20);
     try {
-      await sleep('20s');
+      await sleep('1h');
       return 'waited';
     } catch (error) {
       const { cancelRequested, paused, notFound, timedOut, reset } = cancellationDetails()!;
@@ -105,12 +105,12 @@ beforeAll(async () => {
   });
   h.background(worker);
   client = h.client.activity.typed<typeof activities>();
-}, 60_000);
+});
 
 const options = <Rest extends Partial<ActivityOptions> = object>(rest?: Rest) => ({
   id: `alone-${randomUUID()}`,
   taskQueue: worker.options.taskQueue,
-  startToCloseTimeout: '10s' as const,
+  startToCloseTimeout: '10m' as const,
   ...(rest as Rest),
 });
 
@@ -124,7 +124,7 @@ async function failureOf(wait: Promise<unknown>): Promise<any> {
 }
 
 async function waiting(rest: Partial<ActivityOptions> = {}) {
-  const handle = await h.client.activity.start('waits', options({ heartbeatTimeout: '5s', ...rest }));
+  const handle = await h.client.activity.start('waits', options({ heartbeatTimeout: '2m', ...rest }));
   await until(() => running.has(handle.activityId), 'the activity runs');
   return handle;
 }
@@ -132,8 +132,8 @@ async function waiting(rest: Partial<ActivityOptions> = {}) {
 it('runs, knows that no workflow has started it, and gives its result', async () => {
   const handle = await client.start('add', {
     ...options({
-      scheduleToCloseTimeout: '1m',
-      heartbeatTimeout: '3s',
+      scheduleToCloseTimeout: '20m',
+      heartbeatTimeout: '3m',
       priority: { priorityKey: 2 },
       retry: { maximumAttempts: 4 },
     }),
@@ -150,9 +150,9 @@ it('runs, knows that no workflow has started it, and gives its result', async ()
     taskQueue: worker.options.taskQueue,
     attempt: 1,
     isLocal: false,
-    startToCloseTimeoutMs: 10_000,
-    scheduleToCloseTimeoutMs: 60_000,
-    heartbeatTimeoutMs: 3_000,
+    startToCloseTimeoutMs: 600_000,
+    scheduleToCloseTimeoutMs: 1_200_000,
+    heartbeatTimeoutMs: 180_000,
     priority: { priorityKey: 2 },
     retryPolicy: { maximumAttempts: 4 },
   });

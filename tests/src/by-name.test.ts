@@ -60,7 +60,7 @@ beforeAll(async () => {
     workers.push(worker);
     running.push(worker.run());
   }
-}, 60_000);
+});
 afterAll(async () => {
   for (const worker of workers) worker.shutdown();
   await Promise.all(running);
@@ -156,7 +156,7 @@ describe('by name alone', () => {
     expect(await here.workflow.execute('calls', { ...withId(), args: ['charge-card', ...args] })).toEqual(
       charged,
     );
-    const options = { id: randomUUID(), taskQueue, startToCloseTimeout: '10s' as const };
+    const options = { id: randomUUID(), taskQueue, startToCloseTimeout: '2m' as const };
     expect(await here.activity.execute('charge-card', { ...options, args })).toEqual(charged);
     for (const name of ['constructor', '__proto__', 'pkg.Charge Card']) {
       expect(await here.workflow.execute('calls', { ...withId(), args: [name, name] })).toEqual([name]);
@@ -193,7 +193,7 @@ describe('another namespace', () => {
       expect(await failureOf(call())).toBeInstanceOf(WorkflowNotFoundError);
     }
     await handle.terminate();
-    const options = { id: randomUUID(), taskQueue, startToCloseTimeout: '10s' as const };
+    const options = { id: randomUUID(), taskQueue, startToCloseTimeout: '2m' as const };
     await here.activity.execute('charge-card', { ...options, args: ['a', 1] });
     expect(await failureOf(there.activity.getHandle(options.id).describe())).toBeInstanceOf(
       ActivityNotFoundError,
@@ -235,7 +235,7 @@ describe('another namespace', () => {
       spec: { name, target: { worker: { namespace: 'there', taskQueue } } },
     });
     const desk = here.nexus.createServiceClient({ endpoint: name, service });
-    const options = { id: randomUUID(), scheduleToCloseTimeout: '10s' as const };
+    const options = { id: randomUUID(), scheduleToCloseTimeout: '2m' as const };
     expect(await desk.executeOperation('ask', 'where', options)).toBe('where? there');
     expect((await here.nexus.getHandle(options.id).describe()).status).toBe('COMPLETED');
   });
@@ -291,7 +291,7 @@ describe('the real CLI', () => {
 
   it('starts activities of this SDK without a workflow, and acts on those that this client has started', async () => {
     const id = ['--activity-id', randomUUID()];
-    const options = ['--task-queue', taskQueue, '--start-to-close-timeout', '10s'];
+    const options = ['--task-queue', taskQueue, '--start-to-close-timeout', '2m'];
     const input = ['--input', '"cli"', '--input', '3'];
     const executed = await cli('activity', 'execute', ...id, '--type', 'charge-card', ...options, ...input);
     expect(executed).toMatchObject({ result: { account: 'cli', cents: 3, namespace: 'default' } });
@@ -300,7 +300,7 @@ describe('the real CLI', () => {
     const mine = await here.activity.start('nobody', {
       id: randomUUID(),
       taskQueue: 'idle',
-      startToCloseTimeout: '10s',
+      startToCloseTimeout: '2m',
       summary: 'for the eye',
     });
     const shown = await cli('activity', 'describe', '--activity-id', mine.activityId);

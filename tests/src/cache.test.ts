@@ -54,5 +54,5 @@ it.each([
     const warnings = h.log.lines.slice(logged).filter(({ level }) => level === 'WARN' || level === 'ERROR');
     expect(warnings.map(({ message }) => message)).toEqual([]);
   },
-  60_000,
+  300_000,
 );

@@ -51,7 +51,7 @@ export async function order_flow(customer: string, items: Item[] = []): Promise<
 /** Calls an activity by name, with whatever arguments. */
 export async function calls(activity: string, ...args: unknown[]): Promise<unknown> {
   const activities = proxyActivities<Record<string, (...args: unknown[]) => Promise<unknown>>>({
-    startToCloseTimeout: '10s',
+    startToCloseTimeout: '2m',
     retry: { maximumAttempts: 1 },
   });
   return await activities[activity]!(...args);
@@ -96,8 +96,8 @@ export async function fails(): Promise<never> {
 export async function reachesOver(taskQueue: string, endpoint: string): Promise<unknown> {
   const options = {
     taskQueue,
-    startToCloseTimeout: '10s',
-    heartbeatTimeout: '5s',
+    startToCloseTimeout: '2m',
+    heartbeatTimeout: '1m',
     retry: { maximumAttempts: 1 },
   } as const;
   const activities =
