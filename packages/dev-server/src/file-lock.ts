@@ -3,48 +3,61 @@
  *
  * L1  At most one live process holds a lock file; one left behind by a dead process is taken over.
  */
-import { open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { link, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A lock whose holder cannot be seen (another host, another container) is believed dead after this time. */
 const STALE_MS = 10 * 60_000;
+/** A lock without a pid belongs to a process that was killed in the instant of taking it. */
+const NAMELESS_MS = 30_000;
 const POLL_MS = 50;
 
-async function holderIsGone(path: string): Promise<boolean> {
-  let pid: number;
+/** What a lock file says whose holder does not live any more; undefined where one may. */
+async function textOfDeadHolder(path: string): Promise<string | undefined> {
+  let text: string;
+  let ageMs: number;
   try {
-    pid = Number.parseInt(await readFile(path, 'utf8'), 10);
-    if (Date.now() - (await stat(path)).mtimeMs > STALE_MS) return true;
+    text = await readFile(path, 'utf8');
+    ageMs = Date.now() - (await stat(path)).mtimeMs;
   } catch {
-    return false; // gone by itself: the next attempt to create it decides
+    return undefined; // gone by itself: the next attempt to create it decides
   }
-  if (!Number.isInteger(pid)) return false; // just created, the pid is not written yet
+  const pid = Number.parseInt(text, 10);
+  if (ageMs > (Number.isInteger(pid) ? STALE_MS : NAMELESS_MS)) return text;
+  if (!Number.isInteger(pid)) return undefined;
   try {
     process.kill(pid, 0);
-    return false;
+    return undefined;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+    return (error as NodeJS.ErrnoException).code === 'ESRCH' ? text : undefined;
   }
+}
+
+/** L1: of several waiters that see the same dead holder, one removes its lock, and none that of a successor. */
+async function bury(path: string, textOfDead: string): Promise<void> {
+  const grave = `${path}.${process.pid}.${Date.now()}`;
+  try {
+    await rename(path, grave);
+  } catch {
+    return; // another one was faster
+  }
+  if ((await readFile(grave, 'utf8')) !== textOfDead) await link(grave, path).catch(() => {}); // it was a successor's
+  await unlink(grave);
 }
 
 /** Runs `fn` while holding the lock file at `path`; waits for as long as another live process holds it. */
 export async function withFileLock<T>(path: string, fn: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
-      const file = await open(path, 'wx');
-      await file.writeFile(String(process.pid));
-      await file.close();
+      writeFileSync(path, String(process.pid), { flag: 'wx' });
       break;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    if (await holderIsGone(path)) {
-      // Renamed, not removed: of several waiters that see the dead holder only one succeeds (L1).
-      const grave = `${path}.${process.pid}.${Date.now()}`;
-      await rename(path, grave).then(
-        () => unlink(grave),
-        () => {},
-      );
+    const textOfDead = await textOfDeadHolder(path);
+    if (textOfDead !== undefined) {
+      await bury(path, textOfDead);
       continue;
     }
     await sleep(POLL_MS);

@@ -44,7 +44,7 @@ describe('findServerBinary', () => {
     expect(readdirSync(cacheDir)).toHaveLength(1);
     const server = await startTestServer({ binary: { cacheDir, usePath: false, install: false } });
     await server.stop();
-  }, 120_000);
+  }, 300_000);
 
   it('uses an untouched or merely copied binary from the cache, and replaces a changed one', async () => {
     const options = { cacheDir, usePath: false };
@@ -63,7 +63,7 @@ describe('findServerBinary', () => {
 
     truncateSync(join(dirname(path), 'stamp.json'), 10);
     expect(await findServerBinary(KIND, options)).toEqual({ path, source: 'installed' });
-  }, 120_000);
+  }, 300_000);
 
   it('takes over the lock of an installer that died', async () => {
     const dead = await new Promise<number>((resolve) => {
@@ -77,7 +77,7 @@ describe('findServerBinary', () => {
     writeFileSync(join(cacheDir, `${name}.lock`), String(dead));
     expect((await findServerBinary(KIND, { cacheDir, usePath: false })).source).toBe('installed');
     expect(readdirSync(cacheDir)).toEqual([name]);
-  }, 120_000);
+  }, 300_000);
 
   it('says what was tried and how to install by hand when nothing works', async () => {
     const emptyPath = { ...process.env, PATH: cacheDir };

@@ -38,7 +38,7 @@ export interface CommonServerOptions {
   binary?: FindServerBinaryOptions;
   /**
    * How long the server may take to serve, in milliseconds.
-   * @default 30000
+   * @default 60000
    */
   startTimeoutMs?: number;
 }
@@ -178,7 +178,7 @@ export function resolveDevServerOptions(options: DevServerOptions = {}): Resolve
     dynamicConfigValues = {},
     extraArgs = [],
     binary = {},
-    startTimeoutMs = 30_000,
+    startTimeoutMs = 60_000,
   } = options;
   const problems: string[] = [];
   for (const name of Object.keys(options)) {
@@ -216,7 +216,7 @@ export function resolveTestServerOptions({
   port,
   extraArgs = [],
   binary = {},
-  startTimeoutMs = 30_000,
+  startTimeoutMs = 60_000,
 }: TestServerOptions = {}): Required<Omit<TestServerOptions, 'port'>> & { port: number | undefined } {
   const problems: string[] = [];
   if (port !== undefined && !isPort(port)) problems.push(`port: got ${port}, takes a number from 1 to 65535`);

@@ -12,8 +12,8 @@ import { join } from 'node:path';
 
 const FIRST_PORT = 14_000;
 const LAST_PORT = 31_999; // Linux hands out 32768 and up, the others 49152 and up
-/** A claim whose owner died is void after this time; a start takes a few seconds at most. */
-const CLAIM_MS = 60_000;
+/** A claim whose owner died is void after this time; a start takes seconds, on a slow machine a minute. */
+const CLAIM_MS = 120_000;
 const ATTEMPTS = 200;
 
 export interface ClaimedPort {

@@ -91,6 +91,8 @@ export async function supervise({ command, args, env, graceSeconds }: SuperviseO
   const dir = mkdtempSync(join(tmpdir(), 'perdure-server-'));
   const logFile = join(dir, 'server.log');
   const log = openSync(logFile, 'a');
+  // Before the shell begins: a server that ends at once takes the file with it, and only a descriptor outlives that.
+  const keptLog = openSync(logFile, 'r');
   const windows = process.platform === 'win32';
   const child: ChildProcess = spawn(
     windows ? process.execPath : '/bin/sh',
@@ -109,8 +111,6 @@ export async function supervise({ command, args, env, graceSeconds }: SuperviseO
       return '';
     }
   };
-  // The shell removes the file at its end; a copy of the descriptor would survive that, a path does not.
-  const keptLog = openSync(logFile, 'r');
   let exited = false;
   const exit = new Promise<number>((resolve) => {
     const ended = (status: number) => {
