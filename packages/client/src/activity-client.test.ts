@@ -50,6 +50,7 @@ import {
 } from '@perdure/proto/temporal/api/enums/v1/activity';
 import { PendingActivityState } from '@perdure/proto/temporal/api/enums/v1/workflow';
 import { FlipCodec } from './testing/codec';
+import { eventually } from './testing/eventually';
 import { type Attempt, HandActivities } from './testing/hand-activities';
 import { type Answer, ScriptedServer } from './testing/scripted-server';
 
@@ -131,15 +132,6 @@ const options = (rest: Partial<ActivityOptions> = {}): ActivityOptions => ({
   ...rest,
 });
 const makeClient = (rest: ClientOptions) => new Client({ connection, ...rest }).activity;
-
-async function eventually<T>(get: () => Promise<T> | T, good: (value: T) => unknown = Boolean): Promise<T> {
-  for (let i = 0; i < 200; i++) {
-    const value = await get();
-    if (good(value)) return value;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error('did not happen');
-}
 
 async function failureOf(running: Promise<unknown>): Promise<any> {
   try {
@@ -422,16 +414,23 @@ describe('describe', () => {
 
 describe('an activity that runs', () => {
   it('makes no further attempt while it is paused', async () => {
-    const handle = await client.start('echo', options({ args: ['done'], startDelay: 300 }));
+    // Nobody works on its queue before it is paused.
+    const queue = `paused-${randomUUID()}`;
+    const handle = await client.start('echo', options({ args: ['done'], taskQueue: queue }));
     await handle.pause({ reason: 'wait' });
     expect(await handle.describe()).toMatchObject({ status: 'PAUSED', runState: 'PAUSED' });
-    await new Promise((resolve) => setTimeout(resolve, 500));
-    expect((await handle.describe()).status).toBe('PAUSED');
-    const twice = await failureOf(handle.pause());
-    expect(twice).toBeInstanceOf(ServiceError);
-    expect(twice.cause.code).toBe(status.FAILED_PRECONDITION);
-    await handle.unpause({ reason: 'go on', jitter: 10 });
-    expect(await handle.result()).toBe('done');
+    const late = new HandActivities(connection, queue, activities);
+    try {
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect((await handle.describe()).status).toBe('PAUSED');
+      const twice = await failureOf(handle.pause());
+      expect(twice).toBeInstanceOf(ServiceError);
+      expect(twice.cause.code).toBe(status.FAILED_PRECONDITION);
+      await handle.unpause({ reason: 'go on', jitter: 10 });
+      expect(await handle.result()).toBe('done');
+    } finally {
+      await late.stop();
+    }
   });
 
   it('hears of a pause with its next heartbeat', async () => {

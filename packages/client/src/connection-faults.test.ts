@@ -2,8 +2,9 @@
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { CallCredentials, ChannelCredentials, Metadata, ServerCredentials, status } from '@grpc/grpc-js';
-import { Connection, type ConnectionFailedError } from '@perdure/client';
+import { Connection } from '@perdure/client';
 import { CertificateAuthority } from './testing/certificates';
+import { connectFailure } from './testing/connect-failure';
 import { type Answer, ScriptedServer } from './testing/scripted-server';
 
 const ends: (() => void)[] = [];
@@ -35,18 +36,9 @@ async function webServer(httpStatus: number): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-const faultOf = async (address: string, tls = false): Promise<ConnectionFailedError> =>
-  await Connection.connect({ address, tls, connectTimeout: 500 }).then(
-    async (connection) => {
-      await connection.close();
-      throw new Error('it has connected');
-    },
-    (error) => error,
-  );
-
 describe('a failed connect', () => {
   it.each([200, 404, 502])('blames the server where a web server answers with %s', async (httpStatus) => {
-    expect(await faultOf(await webServer(httpStatus))).toMatchObject({
+    expect(await connectFailure({ address: await webServer(httpStatus) })).toMatchObject({
       code: 'CLIENT_CONNECTION_FAILED',
       fault: 'server',
       message: expect.stringContaining('does not speak gRPC'),
@@ -56,14 +48,17 @@ describe('a failed connect', () => {
 
   it('blames the server where it knows nothing of Temporal', async () => {
     const details = 'unknown service temporal.api.workflowservice.v1.WorkflowService';
-    const failure = await faultOf(await serve({ code: status.UNIMPLEMENTED, details }));
-    expect(failure).toMatchObject({ fault: 'server', message: expect.stringContaining(details) });
+    const address = await serve({ code: status.UNIMPLEMENTED, details });
+    expect(await connectFailure({ address })).toMatchObject({
+      fault: 'server',
+      message: expect.stringContaining(details),
+    });
   });
 
   it('blames the server where it is not ready until time is up, and tells its last answer', async () => {
     const details = 'Not enough hosts to serve the request';
-    const failure = await faultOf(await serve({ code: status.UNAVAILABLE, details }));
-    expect(failure).toMatchObject({
+    const address = await serve({ code: status.UNAVAILABLE, details });
+    expect(await connectFailure({ address })).toMatchObject({
       fault: 'server',
       message: expect.stringContaining(`UNAVAILABLE: ${details}`),
       cause: { code: status.DEADLINE_EXCEEDED },
@@ -75,7 +70,7 @@ describe('a failed connect', () => {
     ends.push(() => authority.remove());
     const pair = authority.issue('127.0.0.1');
     const credentials = ServerCredentials.createSsl(null, [{ private_key: pair.key, cert_chain: pair.crt }]);
-    expect(await faultOf(await serve({ message: {} }, credentials))).toMatchObject({
+    expect(await connectFailure({ address: await serve({ message: {} }, credentials) })).toMatchObject({
       fault: 'tls',
       hint: expect.stringContaining('set tls'),
     });

@@ -1,5 +1,4 @@
 /** What goes over the wire between a connection and a scripted gRPC server, also where something stands between them. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { InterceptingCall, type Interceptor, status } from '@grpc/grpc-js';
 import {
   Client,
@@ -10,6 +9,7 @@ import {
   isGrpcServiceError,
   makeGrpcRetryInterceptor,
 } from '@perdure/client';
+import { eventually } from './testing/eventually';
 import { type Answer, ScriptedServer } from './testing/scripted-server';
 import { TcpProxy } from './testing/tcp-proxy';
 
@@ -50,11 +50,6 @@ async function withServer<T>(
   }
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 1_000 && !condition(); i++) await sleep(10);
-  expect(condition()).toBe(true);
-}
-
 describe('statuses that only a server gives', () => {
   it.each([status.CANCELLED, status.DEADLINE_EXCEEDED])('%s is not asked about again', async (code) => {
     await withServer({ describeNamespace: [{ code }] }, async (server, connect) => {
@@ -71,7 +66,7 @@ describe('a connection that breaks', () => {
       const proxy = await proxyTo(server.port);
       const client = new Client({ connection: connect({ address: proxy.address }) });
       const signalled = client.workflow.getHandle('w').signal('s');
-      await until(() => server.asked.length === 1);
+      await eventually(() => server.asked.length === 1);
       proxy.cut();
       await signalled;
       expect(server.asked.map(({ method }) => method)).toEqual(Array(2).fill('signalWorkflowExecution'));
@@ -89,7 +84,7 @@ describe('a connection that breaks', () => {
         channelArgs: { 'grpc.keepalive_time_ms': 200, 'grpc.keepalive_timeout_ms': 200 },
       });
       const answer = describeNs(connection);
-      await until(() => server.asked.length === 1);
+      await eventually(() => server.asked.length === 1);
       proxy.freeze();
       expect((await answer).namespaceInfo!.name).toBe('ns');
       expect(proxy.accepted).toBe(2);
@@ -192,16 +187,16 @@ describe('raw services', () => {
         server.setHealth(seen.length === 1 ? 2 : 1);
       }
       expect(seen).toEqual([1, 2, 1]);
-      await until(() => server.asked[1]!.cancelled);
+      await eventually(() => server.asked[1]!.cancelled);
 
       expect((await healthService.watch({})).status).toBe(1); // the first answer alone
-      await until(() => server.asked[2]!.cancelled);
+      await eventually(() => server.asked[2]!.cancelled);
 
       const heard: unknown[] = [];
       healthService.watch({}, (error, answer) => heard.push(error ?? answer!.status));
-      await until(() => heard.length === 1);
+      await eventually(() => heard.length === 1);
       server.setHealth(2);
-      await until(() => heard.length === 2);
+      await eventually(() => heard.length === 2);
       expect(heard).toEqual([1, 2]);
     });
   });
@@ -214,7 +209,7 @@ describe('raw services', () => {
         for await (const _ of connection.healthService.watch({})) controller.abort();
       });
       expect(isGrpcCancelledError(await watching.catch((error) => error))).toBe(true);
-      await until(() => server.asked[0]!.cancelled);
+      await eventually(() => server.asked[0]!.cancelled);
       const late = connection.withDeadline(Date.now() + 300, async () => {
         for await (const _ of connection.healthService.watch({}));
       });

@@ -1,6 +1,6 @@
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { status } from '@grpc/grpc-js';
+import { InterceptingCall, type Interceptor, status } from '@grpc/grpc-js';
 import { Connection, defaultGrpcRetryOptions, isGrpcServiceError, makeGrpcRetryInterceptor } from './index';
 
 describe('a call that waits for its next attempt', () => {
@@ -9,9 +9,26 @@ describe('a call that waits for its next attempt', () => {
     const onThrown = (error: unknown) => thrown.push(error);
     process.on('uncaughtException', onThrown);
     try {
-      const connection = Connection.lazy({ address: '127.0.0.1:1' }); // nobody listens there
+      let failed!: () => void;
+      const firstFailure = new Promise<void>((resolve) => {
+        failed = resolve;
+      });
+      const watch: Interceptor = (options, next) =>
+        new InterceptingCall(next(options), {
+          start(metadata, _listener, start) {
+            start(metadata, {
+              onReceiveStatus(received, pass) {
+                pass(received);
+                failed();
+              },
+            });
+          },
+        });
+      const retry = makeGrpcRetryInterceptor(defaultGrpcRetryOptions());
+      const address = '127.0.0.1:1'; // nobody listens there
+      const connection = Connection.lazy({ address, interceptors: [retry, watch] });
       const call = connection.workflowService.getSystemInfo({}).catch((error: unknown) => error);
-      await new Promise((resolve) => setTimeout(resolve, 60)); // the first attempt has failed, the second is due
+      await firstFailure; // the second attempt is due in a tenth of a second
       await connection.close();
       const error = await call;
       expect(isGrpcServiceError(error) && error.code).toBe(status.CANCELLED);

@@ -1,5 +1,11 @@
 import { execFileSync } from 'node:child_process';
 
+interface Figures {
+  /** Time of the processor, in milliseconds. */
+  readonly nodeMs: number;
+  readonly clientMs: number;
+}
+
 describe('importing the client', () => {
   it('loads no message code; the first call loads what its service needs and no more', () => {
     const program = `
@@ -32,15 +38,19 @@ describe('importing the client', () => {
     });
   });
 
-  it('takes less than 60 ms of the processor', () => {
+  it('takes less than 60 ms of the processor, on a machine on which Node.js itself takes 40 to start', () => {
     const program = `
+      const ms = ({ user, system }) => (user + system) / 1000;
       const before = process.cpuUsage();
       require(${JSON.stringify(require.resolve('@perdure/client'))});
-      const { user, system } = process.cpuUsage(before);
-      console.log((user + system) / 1000);
+      console.log(JSON.stringify({ nodeMs: ms(before), clientMs: ms(process.cpuUsage(before)) }));
     `;
-    const run = () => Number(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' }));
-    // The best of some: what else the machine does is none of the client's doing.
-    expect(Math.min(run(), run(), run(), run(), run())).toBeLessThan(60);
+    const runs = Array.from(
+      { length: 7 },
+      () => JSON.parse(execFileSync(process.execPath, ['-e', program], { encoding: 'utf8' })) as Figures,
+    );
+    // The best of some: what else the machine does is none of the client's doing, and no more is its speed.
+    const best = (figure: keyof Figures) => Math.min(...runs.map((run) => run[figure]));
+    expect(best('clientMs')).toBeLessThan(60 * Math.max(1, best('nodeMs') / 40));
   });
 });

@@ -134,7 +134,7 @@ describe('a workflow', () => {
     const stop = new AbortController();
     const polling = connection
       .withAbortSignal(stop.signal, () =>
-        connection.withDeadline(Date.now() + 60_000, () =>
+        connection.withDeadline(Date.now() + 300_000, () =>
           connection.workflowService.pollWorkflowTaskQueue({
             namespace: 'default',
             taskQueue: { name: taskQueue },

@@ -13,6 +13,7 @@ import { type DevServer, startDevServer } from '@perdure/dev-server';
 import * as fc from 'fast-check';
 import { decodeScheduleSpec, encodeScheduleSpec } from './schedule-spec';
 import { FlipCodec } from './testing/codec';
+import { eventually } from './testing/eventually';
 
 const customer = defineSearchAttributeKey('Customer', 'KEYWORD');
 const HOUR_MS = 3_600_000;
@@ -30,16 +31,6 @@ afterAll(async () => {
   await connection?.close();
   await server?.stop();
 });
-
-async function eventually<T>(get: () => Promise<T>, good: (value: T) => boolean): Promise<T> {
-  let value = await get();
-  for (let i = 0; i < 100 && !good(value); i++) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    value = await get();
-  }
-  expect(good(value)).toBe(true);
-  return value;
-}
 
 async function order(_id: string, _items: number[]): Promise<void> {}
 

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { BuildIdNotFoundError, Client, Connection, ServiceError, UnversionedBuildId } from '@perdure/client';
 import { type DevServer, startDevServer } from '@perdure/dev-server';
 import { reachabilityResponseFromProto } from './task-queue-client';
+import { eventually } from './testing/eventually';
 
 let server: DevServer;
 let connection: Connection;
@@ -142,12 +143,11 @@ describe('worker deployments', () => {
     const { workflowService } = connection;
     const deploymentName = `orders-${randomUUID()}`;
     const version = { deploymentName, buildId: '1' };
-    const deadline = Date.now() + 20_000;
     const stop = new AbortController();
     // A poll makes the version known, as a worker's does.
     const polling = connection
       .withAbortSignal(stop.signal, () =>
-        connection.withDeadline(Date.now() + 60_000, () =>
+        connection.withDeadline(Date.now() + 300_000, () =>
           workflowService.pollWorkflowTaskQueue({
             namespace: 'default',
             taskQueue: { name: randomUUID() },
@@ -157,21 +157,23 @@ describe('worker deployments', () => {
         ),
       )
       .catch(() => undefined);
-    const eventually = async <T>(call: () => Promise<T>): Promise<T> => {
-      for (;;) {
-        try {
-          return await call();
-        } catch (error) {
-          if (Date.now() > deadline) throw error;
-          await new Promise((resolve) => setTimeout(resolve, 200));
-        }
-      }
+    /** The answer, once the server has one. */
+    const answered = async <T>(call: () => Promise<T>): Promise<T> => {
+      const first = await eventually(
+        () =>
+          call().then(
+            (answer) => ({ answer, error: undefined }),
+            (error: unknown) => ({ answer: undefined, error }),
+          ),
+        ({ error }) => error === undefined,
+      );
+      return first.answer!;
     };
-    const described = await eventually(() =>
+    const described = await answered(() =>
       workflowService.describeWorkerDeploymentVersion({ namespace: 'default', deploymentVersion: version }),
     );
     expect(described.workerDeploymentVersionInfo!.deploymentVersion).toEqual(version);
-    await eventually(() =>
+    await answered(() =>
       workflowService.setWorkerDeploymentCurrentVersion({
         namespace: 'default',
         deploymentName,
@@ -185,13 +187,10 @@ describe('worker deployments', () => {
       deploymentName,
     });
     expect(workerDeploymentInfo!.routingConfig!.currentDeploymentVersion).toEqual(version);
-    const { workerDeployments } = await eventually(async () => {
-      const listed = await workflowService.listWorkerDeployments({ namespace: 'default' });
-      if (!listed.workerDeployments?.some(({ name }) => name === deploymentName))
-        throw new Error('not listed');
-      return listed;
-    });
-    expect(workerDeployments!.map(({ name }) => name)).toContain(deploymentName);
+    await eventually(
+      () => workflowService.listWorkerDeployments({ namespace: 'default' }),
+      ({ workerDeployments }) => workerDeployments?.some(({ name }) => name === deploymentName),
+    );
     stop.abort();
     await polling;
   });

@@ -28,6 +28,7 @@ import { defineSearchAttributeKey, hasCode, TypedSearchAttributes } from '@perdu
 import { type DevServer, startDevServer } from '@perdure/dev-server';
 import { EventType } from '@perdure/proto/temporal/api/enums/v1/event_type';
 import { FlipCodec } from './testing/codec';
+import { eventually } from './testing/eventually';
 import { HandWorker, POLL_MS } from './testing/hand-worker';
 
 const args = { type: 'query', name: 'args' } as unknown as QueryDefinition<unknown[]>;
@@ -61,15 +62,6 @@ const withId = (rest: object = {}) => ({ workflowId: randomUUID(), taskQueue, ..
 /** Nobody works on this queue: workflows stay as they are. */
 const idle = (rest: object = {}) => ({ workflowId: randomUUID(), taskQueue: 'idle', ...rest });
 const makeClient = (options: ClientOptions) => new Client({ connection, ...options });
-
-async function eventually<T>(get: () => Promise<T>, good: (value: T) => boolean): Promise<T> {
-  for (let i = 0; i < 200; i++) {
-    const value = await get();
-    if (good(value)) return value;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error('did not happen');
-}
 
 async function startedAttributes(handle: WorkflowHandle) {
   return (await handle.fetchHistory()).events![0]!.workflowExecutionStartedEventAttributes!;

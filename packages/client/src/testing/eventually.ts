@@ -1,14 +1,20 @@
-/** Looks again and again until the server shows what is waited for. @throws after `limitMs`, with what it showed last */
+import { inspect } from 'node:util';
+
+/**
+ * Looks again and again until what is waited for is there.
+ * @param limitMs  for what never comes: no test may depend on how long something takes
+ * @throws after `limitMs`, with what was there last
+ */
 export async function eventually<T>(
-  get: () => Promise<T>,
-  good: (value: T) => boolean,
-  limitMs = 15_000,
+  get: () => Promise<T> | T,
+  good: (value: T) => unknown = Boolean,
+  limitMs = 60_000,
 ): Promise<T> {
   const end = Date.now() + limitMs;
   for (;;) {
     const value = await get();
     if (good(value)) return value;
-    if (Date.now() > end) throw new Error(`did not happen: ${JSON.stringify(value)}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    if (Date.now() > end) throw new Error(`did not happen: ${inspect(value, { depth: 4 })}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
