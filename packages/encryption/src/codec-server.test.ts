@@ -92,6 +92,33 @@ describe('the codec server', () => {
     expect((await preflight('http://evil.example')).headers.get('access-control-allow-origin')).toBeNull();
   });
 
+  it('allows a browser the headers that its Web UI asks for, and a network that is its own', async () => {
+    await start({ allowedOrigins: ['https://ui.example/'] });
+    const preflight = await fetch(`${server.url}/decode?preserveStorageRefs=true`, {
+      method: 'OPTIONS',
+      headers: {
+        origin: 'https://ui.example',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'content-type,x-namespace,x-new-one',
+        'access-control-request-private-network': 'true',
+      },
+    });
+    expect([preflight.status, preflight.headers.get('access-control-allow-headers')]).toEqual([
+      204,
+      'content-type,x-namespace,x-new-one',
+    ]);
+    expect(preflight.headers.get('access-control-allow-private-network')).toBe('true');
+    expect(preflight.headers.get('access-control-max-age')).toBe('600');
+  });
+
+  it('takes only origins as such', async () => {
+    for (const origin of ['localhost:8233', 'http://localhost:8233/namespaces', 'everywhere', '']) {
+      await expect(startCodecServer({ codecs: [], allowedOrigins: [origin] })).rejects.toThrow(
+        `allowedOrigins: '${origin}' is no origin`,
+      );
+    }
+  });
+
   it('chooses codecs by namespace', async () => {
     await start({ codecs: (namespace) => (namespace === 'orders' ? [codec] : undefined) });
     expect((await post('/encode', {}, { 'x-namespace': 'orders' })).status).toBe(200);
@@ -160,6 +187,39 @@ describe('perdure-codec-server', () => {
     const ended = new Promise((resolve) => running.once('exit', resolve));
     running.kill('SIGTERM');
     expect(await ended).toBe(0);
+  });
+
+  it('warns once of a browser on an origin that it does not let in', async () => {
+    const running = run({
+      PORT: '0',
+      PERDURE_ENCRYPTION_KEYS: JSON.stringify({ k: generateKey() }),
+      PERDURE_ENCRYPTION_KEY_ID: 'k',
+      ALLOWED_ORIGINS: 'http://localhost:8233/, http://ui.example',
+    });
+    let warnings = '';
+    running.stderr!.on('data', (data) => {
+      warnings += data;
+    });
+    const url = await new Promise<string>((resolve) =>
+      running.stdout!.on('data', (data) => resolve(/http:\S+/.exec(String(data))![0])),
+    );
+    const allowed: unknown[] = [];
+    for (const origin of [
+      'http://127.0.0.1:8233',
+      'http://127.0.0.1:8233',
+      'http://localhost:8233',
+      'http://ui.example',
+    ]) {
+      const answer = await fetch(`${url}/decode`, { method: 'OPTIONS', headers: { origin } });
+      allowed.push(answer.headers.get('access-control-allow-origin'));
+    }
+    expect(allowed).toEqual([null, null, 'http://localhost:8233', 'http://ui.example']);
+    const ended = new Promise((resolve) => running.once('close', resolve));
+    running.kill('SIGTERM');
+    await ended;
+    expect(warnings.match(/CodecServerWarning.*/g)).toEqual([
+      expect.stringMatching(/"http:\/\/127\.0\.0\.1:8233".*not in allowedOrigins/),
+    ]);
   });
 
   it('says what is missing', async () => {

@@ -26,7 +26,8 @@ export interface CodecServerOptions {
    */
   host?: string;
   /**
-   * Origins of Web UIs that may call from a browser, such as `http://localhost:8233`.
+   * Origins of Web UIs that may call from a browser, such as `http://localhost:8233`. `localhost` and `127.0.0.1` are two
+   * origins. Browsers on other origins are refused, with a warning of the process that names the origin.
    * @default none
    */
   allowedOrigins?: readonly string[];
@@ -52,6 +53,10 @@ export interface CodecServer {
 }
 
 const DEFAULT_MAX_BODY_BYTES = 64 * 1024 * 1024;
+/** How long a browser may go without asking again, in seconds. */
+const PREFLIGHT_MAX_AGE_S = 600;
+/** Whoever can reach the server can make up origins; warnings about them come to an end. */
+const MAX_ORIGIN_WARNINGS = 10;
 const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1']);
 
 class HttpError extends Error {
@@ -64,7 +69,7 @@ class HttpError extends Error {
   }
 }
 
-/** @throws {ValueError} it would decode for everybody who reaches it */
+/** @throws {ValueError} it would decode for everybody who reaches it, or an origin is none */
 export async function startCodecServer({
   codecs,
   port = 0,
@@ -80,8 +85,8 @@ export async function startCodecServer({
       'give authorize, or listen on 127.0.0.1',
     );
   }
-  if (allowedOrigins.includes('*'))
-    throw new ValueError("allowedOrigins: name the origins, '*' is not taken");
+  const origins = new Set(allowedOrigins.map(originOf));
+  const refusedOrigins = new Set<string>();
   const codecsOf = typeof codecs === 'function' ? codecs : () => codecs;
 
   async function answer(request: IncomingMessage): Promise<unknown> {
@@ -108,11 +113,10 @@ export async function startCodecServer({
 
   const server = createServer((request, response) => {
     const { origin } = request.headers;
-    if (origin !== undefined && allowedOrigins.includes(origin)) {
-      response.setHeader('Access-Control-Allow-Origin', origin); // H2
-      response.setHeader('Access-Control-Allow-Methods', 'POST, OPTIONS');
-      response.setHeader('Access-Control-Allow-Headers', 'Authorization, Content-Type, X-Namespace');
-      response.setHeader('Access-Control-Allow-Credentials', 'true');
+    if (origin !== undefined && origins.has(origin)) {
+      for (const [name, value] of corsHeaders(origin, request.headers)) response.setHeader(name, value); // H2
+    } else if (origin !== undefined) {
+      warnOfOrigin(origin, refusedOrigins);
     }
     response.setHeader('Vary', 'Origin');
     if (request.method === 'OPTIONS') {
@@ -144,6 +148,48 @@ export async function startCodecServer({
         server.closeAllConnections();
       }),
   };
+}
+
+/** @returns what browsers send for it: scheme, host and port, nothing else */
+function originOf(allowed: string): string {
+  if (allowed === '*') throw new ValueError("allowedOrigins: name the origins, '*' is not taken");
+  const url = URL.canParse(allowed) ? new URL(allowed) : undefined;
+  if (url === undefined || url.origin === 'null' || url.href !== `${url.origin}/`) {
+    throw new ValueError(
+      `allowedOrigins: '${allowed}' is no origin`,
+      undefined,
+      'an origin is scheme, host and port, such as http://localhost:8233',
+    );
+  }
+  return url.origin;
+}
+
+/** H2: for an origin that is allowed, whatever it asks for: which headers a Web UI sends changes with its releases. */
+function corsHeaders(origin: string, asked: IncomingHttpHeaders): [name: string, value: string][] {
+  const headers: [string, string][] = [
+    ['Access-Control-Allow-Origin', origin],
+    ['Access-Control-Allow-Methods', 'POST, OPTIONS'],
+    [
+      'Access-Control-Allow-Headers',
+      asked['access-control-request-headers'] ?? 'Authorization, Content-Type, X-Namespace',
+    ],
+    ['Access-Control-Allow-Credentials', 'true'],
+    ['Access-Control-Max-Age', String(PREFLIGHT_MAX_AGE_S)],
+  ];
+  // A UI on the internet, such as Temporal Cloud's, that asks a codec server on the user's own machine.
+  if (asked['access-control-request-private-network'] !== undefined)
+    headers.push(['Access-Control-Allow-Private-Network', 'true']);
+  return headers;
+}
+
+/** The browser tells only its console why nothing is decoded; whoever runs the server looks here. */
+function warnOfOrigin(origin: string, known: Set<string>): void {
+  if (known.has(origin) || known.size === MAX_ORIGIN_WARNINGS) return;
+  known.add(origin);
+  process.emitWarning(
+    `a browser on ${JSON.stringify(origin.slice(0, 200))} asked the codec server and got no answer: that origin is not in allowedOrigins`,
+    'CodecServerWarning',
+  );
 }
 
 /** The last part of the path, so that the server may be mounted below any prefix. */

@@ -15,7 +15,9 @@ async function main(): Promise<void> {
     codecs: [new AesGcmCodec(keyRingFromEnv())],
     port: Number(PORT),
     host: HOST,
-    allowedOrigins: ALLOWED_ORIGINS.split(',').filter((origin) => origin !== ''),
+    allowedOrigins: ALLOWED_ORIGINS.split(',')
+      .map((origin) => origin.trim())
+      .filter((origin) => origin !== ''),
     ...(CODEC_TOKEN !== undefined && {
       authorize: ({ headers }) => same(headers.authorization ?? '', `Bearer ${CODEC_TOKEN}`),
     }),

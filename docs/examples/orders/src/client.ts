@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Client, Connection } from '@perdure/client';
+import { Client, Connection, WorkflowFailedError } from '@perdure/client';
+import { rootCause } from '@perdure/common';
 import { encryptedWith } from './data-converter.js';
 import { delivered, getStatus, order } from './workflows.js';
 
@@ -25,6 +26,9 @@ async function main(): Promise<void> {
     await handle.signal(delivered);
     console.log('result', await handle.result());
     console.log('status', await handle.query(getStatus));
+  } catch (error) {
+    if (!(error instanceof WorkflowFailedError)) throw error;
+    console.log('undone:', rootCause(error.cause));
   } finally {
     await connection.close();
   }

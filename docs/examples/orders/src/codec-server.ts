@@ -4,9 +4,10 @@ async function main(): Promise<void> {
   const server = await startCodecServer({
     codecs: [new AesGcmCodec(keyRingFromEnv())],
     port: Number(process.env.PORT ?? 8081),
-    allowedOrigins: ['http://localhost:8233'], // the Web UI of `temporal server start-dev`
+    // the Web UI of `temporal server start-dev`, under both of its names
+    allowedOrigins: ['http://localhost:8233', 'http://127.0.0.1:8233'],
   });
-  console.log(`temporal workflow show --codec-endpoint ${server.url} --workflow-id ...`);
+  console.log(`temporal workflow show --detailed --codec-endpoint ${server.url} --workflow-id ...`);
 }
 
 main().catch((error) => {
