@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Worker as Thread } from 'node:worker_threads';
@@ -28,6 +29,7 @@ import {
   unique,
   workerOptions,
 } from './testing/hand-worker';
+import { freePort } from './testing/ports';
 
 let server: DevServer;
 let runtime: RuntimeHandle;
@@ -230,13 +232,13 @@ describe('a Nexus task', () => {
 });
 
 /** A way to the server that can be cut and mended. */
-async function road(port = 0) {
+async function road() {
   const [host, target] = server.address.split(':') as [string, string];
   const sockets = new Set<Socket>();
   let passed = 0;
   let listener: Server | undefined;
   const open = async (at: number): Promise<number> => {
-    listener = createServer((client) => {
+    const opened = createServer((client) => {
       const upstream = dial(Number(target), host);
       for (const socket of [client, upstream]) {
         sockets.add(socket);
@@ -252,10 +254,11 @@ async function road(port = 0) {
       });
       client.pipe(upstream).pipe(client);
     }).listen(at, '127.0.0.1');
-    await new Promise((resolve) => listener!.once('listening', resolve));
-    return (listener.address() as { port: number }).port;
+    await once(opened, 'listening');
+    listener = opened;
+    return at;
   };
-  const taken = await open(port);
+  const taken = await open(await freePort());
   const cut = () => {
     listener?.close();
     for (const socket of sockets) socket.destroy();

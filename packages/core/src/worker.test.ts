@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, connect as dial, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { hasCode } from '@perdure/common';
@@ -16,6 +17,7 @@ import {
   GetWorkflowExecutionHistoryRequest,
   GetWorkflowExecutionHistoryResponse,
 } from '@perdure/proto/temporal/api/workflowservice/v1/request_response';
+import Long from 'long';
 import type { ConnectionHandle, CoreRpcError, RuntimeHandle } from '.';
 import {
   closedHistory,
@@ -28,8 +30,10 @@ import {
   startWorkflow,
   stop,
   unique,
+  until,
   workerOptions,
 } from './testing/hand-worker';
+import { freePort } from './testing/ports';
 
 let server: DevServer;
 let runtime: RuntimeHandle;
@@ -70,12 +74,14 @@ describe('a connection', () => {
 
   it('gives up on a peer that accepts and stays silent', async () => {
     const silent = createServer(() => undefined).listen(0, '127.0.0.1');
-    await sleep(20);
+    await once(silent, 'listening');
     const { port } = silent.address() as { port: number };
     const begun = Date.now();
-    const error = await failure(connect(runtime, `127.0.0.1:${port}`));
+    const connectTimeoutMs = Long.fromNumber(1_000);
+    const error = await failure(connect(runtime, `127.0.0.1:${port}`, { connectTimeoutMs }));
     expect(error.code).toBe('CORE_CONNECT_FAILED');
-    expect(Date.now() - begun).toBeLessThan(4_000);
+    expect(Date.now() - begun).toBeGreaterThanOrEqual(900);
+    expect(Date.now() - begun).toBeLessThan(50_000); // the time of all other connections here is a minute
     silent.close();
   });
 
@@ -357,7 +363,8 @@ describe('a replay worker', () => {
     for (const history of histories) await native.replayFeed(worker, ReplayHistory.encode(history).finish());
     native.replayEnd(worker);
     await native.workerFinalize(worker);
-    await sleep(20);
+    const results = () => events.all.filter(({ replayResult }) => replayResult);
+    await until(() => results().length === histories.length, 'all histories have been replayed');
     await thread.terminate();
     return events.all
       .flatMap(({ replayResult }) => replayResult ?? [])
@@ -426,8 +433,8 @@ describe('a runtime', () => {
     );
     native.workerStart(worker, []);
     await stop(worker, events);
-    await sleep(100);
-    expect(messages).toContainEqual('INFO temporalio_sdk_core::worker Initiated shutdown');
+    const shutdown = 'INFO temporalio_sdk_core::worker Initiated shutdown';
+    await until(() => messages.includes(shutdown), 'the line has been forwarded');
     native.runtimeClose(own);
     native.runtimeClose(own);
   });
@@ -459,14 +466,6 @@ describe('metrics', () => {
   });
 });
 
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await sleep(20);
-  const { port } = probe.address() as { port: number };
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
 async function forward(port: number, address: string): Promise<Server> {
   const [host, target] = address.split(':') as [string, string];
   const proxy = createServer((client) => {
@@ -475,7 +474,7 @@ async function forward(port: number, address: string): Promise<Server> {
     client.on('error', () => upstream.destroy());
     upstream.on('error', () => client.destroy());
   }).listen(port, '127.0.0.1');
-  await sleep(20);
+  await once(proxy, 'listening');
   proxy.unref();
   return proxy;
 }

@@ -37,7 +37,7 @@ export function connect(
     identity: 'perdure-core-tests',
     clientName: 'perdure-core-tests',
     clientVersion: '0.0.0',
-    connectTimeoutMs: Long.fromNumber(2_000),
+    connectTimeoutMs: Long.fromNumber(60_000),
     ...more,
   };
   return native.connectionOpen(runtime, ConnectionOptions.encode(options).finish());
@@ -77,6 +77,14 @@ export function workerOptions(taskQueue: string, more: WorkerOptions = {}): Uint
     versioning: { buildId: 'core-tests' },
     ...more,
   }).finish();
+}
+
+/** Waits until `condition` holds; the limit is for what never comes. */
+export async function until(condition: () => boolean, what: string, limitMs = 60_000): Promise<void> {
+  for (const end = Date.now() + limitMs; !condition(); ) {
+    if (Date.now() > end) throw new Error(`gave up waiting until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** Events of a worker, and its end. */
