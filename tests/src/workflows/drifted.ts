@@ -21,8 +21,8 @@ interface Activities {
   one(): Promise<void>;
   two(): Promise<void>;
 }
-const { one, two } = proxyActivities<Activities>({ startToCloseTimeout: '10s' });
-const local = proxyLocalActivities<Activities>({ startToCloseTimeout: '10s' });
+const { one, two } = proxyActivities<Activities>({ startToCloseTimeout: '1m' });
+const local = proxyLocalActivities<Activities>({ startToCloseTimeout: '1m' });
 
 export async function little(): Promise<void> {}
 
@@ -30,7 +30,7 @@ type Code = () => Promise<unknown>;
 const child = (suffix: string) => `${workflowInfo().workflowId}/${suffix}`;
 
 /** What was recorded, and what the code does now. */
-const DRIFTS: Record<string, readonly [Code, Code]> = {
+export const DRIFTS: Record<string, readonly [Code, Code]> = {
   'another activity': [
     () => one(),
     () => two(), // another activity

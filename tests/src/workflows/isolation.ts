@@ -11,7 +11,7 @@ import {
   sleep,
 } from '@perdure/workflow';
 
-const { note } = proxyActivities<{ note(n: number): Promise<number> }>({ startToCloseTimeout: '20s' });
+const { note } = proxyActivities<{ note(n: number): Promise<number> }>({ startToCloseTimeout: '1m' });
 
 let moduleState = 0;
 
