@@ -9,7 +9,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Context } from '@perdure/activity';
-import { Client, Connection, WithStartWorkflowOperation } from '@perdure/client';
+import { ActivityCancelledError, Client, Connection, WithStartWorkflowOperation } from '@perdure/client';
 import {
   ApplicationFailure,
   CancelledFailure,
@@ -19,6 +19,7 @@ import {
 } from '@perdure/common';
 import { startDevServer } from '@perdure/dev-server';
 import { AesGcmCodec, generateKey, keyRing } from '@perdure/encryption';
+import { startWorkflow, WorkflowRunOperationHandler } from '@perdure/nexus';
 import { History } from '@perdure/proto/temporal/api/history/v1/message';
 import { NativeConnection, Runtime, Worker } from '@perdure/worker';
 import * as nexus from 'nexus-rpc';
@@ -27,6 +28,7 @@ import { LineKeeper, until, workflowsDir } from './support/harness';
 import {
   ask,
   askBadly,
+  backing,
   change,
   changeBadly,
   done,
@@ -67,6 +69,7 @@ async function runEverything(dataConverter: DataConverter): Promise<Remains> {
       'frontend.enableUpdateWorkflowExecution': true,
       'frontend.enableExecuteMultiOperation': true,
       'activity.enableStandalone': true,
+      'nexusoperation.enableStandalone': true,
     },
   });
   const firstLine = log.lines.length;
@@ -84,6 +87,17 @@ async function runEverything(dataConverter: DataConverter): Promise<Remains> {
             next({ ...input, headers: { ...input.headers, ...header('update') } }),
           signalWithStart: (input, next) =>
             next({ ...input, headers: { ...input.headers, ...header('signal-with-start') } }),
+          startUpdateWithStart: (input, next) =>
+            next({
+              ...input,
+              workflowStartHeaders: { ...input.workflowStartHeaders, ...header('start-with-update') },
+              updateHeaders: { ...input.updateHeaders, ...header('update-with-start') },
+            }),
+        },
+      ],
+      activity: [
+        {
+          start: (input, next) => next({ ...input, headers: { ...input.headers, ...header('standalone') } }),
         },
       ],
       schedule: [
@@ -98,6 +112,11 @@ async function runEverything(dataConverter: DataConverter): Promise<Remains> {
     spec: { name: endpoint, target: { worker: { namespace: 'default', taskQueue } } },
   });
   const elsewhere: { token: Uint8Array; type: string }[] = [];
+  const tokenOf = async (type: string) => {
+    const found = () => elsewhere.find((each) => each.type === type)?.token;
+    await until(found, `an activity waits to be ${type}`);
+    return found()!;
+  };
   const activities: MarkedActivities = {
     echo: async (value) => `${mark('activity-result')} ${value}`,
     fails: async () => {
@@ -124,6 +143,10 @@ async function runEverything(dataConverter: DataConverter): Promise<Remains> {
       elsewhere.push({ token: Context.current().info.taskToken, type: 'completed' });
       throw new CompleteAsyncError();
     },
+    cancelledElsewhere: async () => {
+      elsewhere.push({ token: Context.current().info.taskToken, type: 'cancelled' });
+      throw new CompleteAsyncError();
+    },
     failedElsewhere: async () => {
       elsewhere.push({ token: Context.current().info.taskToken, type: 'failed' });
       throw new CompleteAsyncError();
@@ -142,6 +165,13 @@ async function runEverything(dataConverter: DataConverter): Promise<Remains> {
     nexusServices: [
       nexus.serviceHandler(service, {
         sync: async (_ctx, input) => `${mark('nexus-result')} ${input}`,
+        backed: new WorkflowRunOperationHandler<string, string>((ctx, input) =>
+          startWorkflow(ctx, backing, {
+            workflowId: `backing-${ctx.requestId}`,
+            args: [`${mark('nexus-backing-argument')} ${input}`],
+            memo: { note: mark('nexus-backing-memo') },
+          }),
+        ),
         fails: async () => {
           throw new nexus.OperationError('failed', mark('nexus-failure-message'));
         },
@@ -173,22 +203,21 @@ async function runEverything(dataConverter: DataConverter): Promise<Remains> {
         .catch((e) => e.cause.message),
     );
     await handle.executeUpdate(changeBadly, { args: [mark('update-rejected')] }).catch(() => undefined);
-    await until(
-      async () => elsewhere.some(({ type }) => type === 'completed'),
-      'an activity waits to be completed',
-    );
-    const { token: toComplete } = elsewhere.find(({ type }) => type === 'completed')!;
+    const toComplete = await tokenOf('completed');
     await client.activity.heartbeat(toComplete, mark('async-heartbeat'));
     await client.activity.complete(toComplete, mark('async-result'));
-    await until(
-      async () => elsewhere.some(({ type }) => type === 'failed'),
-      'an activity waits to be failed',
-    );
-    const { token: toFail } = elsewhere.find(({ type }) => type === 'failed')!;
+    const toFail = await tokenOf('failed');
     await client.activity.fail(
       toFail,
       ApplicationFailure.nonRetryable(mark('async-failure-message'), 'T', mark('async-failure-details')),
     );
+    const toCancel = await tokenOf('cancelled');
+    await handle.signal(poke, mark('second-signal-argument'));
+    await until(async () => {
+      const asked = await client.activity.heartbeat(toCancel, mark('async-last-heartbeat')).catch((e) => e);
+      return asked instanceof ActivityCancelledError;
+    }, 'the activity is asked to cancel');
+    await client.activity.reportCancellation(toCancel, mark('async-cancellation-details'));
     await handle.signal(done, mark('done-argument'));
     answers.push(await handle.result());
     // Other ways to start and to end.
@@ -236,6 +265,21 @@ async function runEverything(dataConverter: DataConverter): Promise<Remains> {
       return events!.some(({ workflowTaskFailedEventAttributes }) => workflowTaskFailedEventAttributes);
     }, 'the workflow task has failed');
     await stumbling.terminate();
+    // Without a workflow.
+    const alone = { taskQueue, startToCloseTimeout: '20s', summary: mark('standalone-summary') } as const;
+    answers.push(
+      await client.activity.execute('echo', { ...alone, id: 'echo', args: [mark('standalone-argument')] }),
+      await client.activity
+        .execute('fails', { ...alone, id: 'fails', args: [mark('standalone-failing-argument')] })
+        .catch((error) => error.cause.message),
+    );
+    const operations = client.nexus.createServiceClient({ endpoint, service });
+    answers.push(
+      await operations.executeOperation('sync', mark('standalone-nexus-input'), {
+        id: 'operation',
+        summary: mark('standalone-nexus-summary'),
+      }),
+    );
     // A schedule.
     const schedule = await client.schedule.create({
       scheduleId: 'marked',
@@ -339,7 +383,7 @@ beforeAll(async () => {
   control = await runEverything({ failureConverterPath });
   const codec = new AesGcmCodec(keyRing({ keys: { k1: generateKey() }, currentKeyId: 'k1' }));
   marked = await runEverything({ failureConverterPath, payloadCodecs: [codec] });
-}, 120_000);
+}, 300_000);
 
 describe('with an encryption codec', () => {
   it('everything that was sent can be read by its owner', () => {
@@ -354,6 +398,9 @@ describe('with an encryption codec', () => {
       mark('child-result'),
       mark('update-result'),
       `${mark('workflow-failure-message')} ${mark('workflow-failure-details')},${mark('failing-argument')}`,
+      `${mark('activity-result')} ${mark('standalone-argument')}`,
+      mark('activity-failure-message'),
+      `${mark('nexus-result')} ${mark('standalone-nexus-input')}`,
       mark('schedule-memo'),
       mark('schedule-argument'),
       mark('schedule-action-memo'),

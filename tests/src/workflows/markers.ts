@@ -1,8 +1,10 @@
 /** Workflows whose every input, output and error carries a mark that nobody but their owner may read. */
 import {
   ApplicationFailure,
+  CancellationScope,
   CancelledFailure,
   condition,
+  createEventGroup,
   createNexusServiceClient,
   defaultPayloadConverter,
   defineQuery,
@@ -34,6 +36,7 @@ export interface MarkedActivities {
   completedElsewhere(): Promise<string>;
   failedElsewhere(): Promise<void>;
   cancelledWithDetails(): Promise<void>;
+  cancelledElsewhere(): Promise<void>;
 }
 const once = { maximumAttempts: 1 };
 const activities = proxyActivities<MarkedActivities>({
@@ -41,10 +44,16 @@ const activities = proxyActivities<MarkedActivities>({
   heartbeatTimeout: '20s',
   retry: { maximumAttempts: 2, initialInterval: 1 },
 });
+const waiting = proxyActivities<MarkedActivities>({
+  startToCloseTimeout: '1 minute',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: once,
+});
 const local = proxyLocalActivities<MarkedActivities>({ startToCloseTimeout: '20s', retry: once });
 
 export const service = nexus.service('marked', {
   sync: nexus.operation<string, string>(),
+  backed: nexus.operation<string, string>(),
   fails: nexus.operation<string, void>(),
 });
 
@@ -93,6 +102,7 @@ export async function everything(input: string, endpoint: string): Promise<strin
   upsertMemo({ note: mark('upserted-memo') });
   await sleep(1, { summary: mark('timer-summary') });
   await condition(() => pokes > 0, '1 minute');
+  await createEventGroup(mark('event-group-label')).withScope(() => sleep(1));
 
   await activities.echo.executeWithOptions({ summary: mark('activity-summary') }, [
     mark('activity-argument'),
@@ -109,7 +119,12 @@ export async function everything(input: string, endpoint: string): Promise<strin
   await activities.completedElsewhere();
   await quietly(activities.failedElsewhere());
   await quietly(activities.cancelledWithDetails());
-  await local.echo(mark('local-argument'));
+  const scope = new CancellationScope();
+  const cancelled = quietly(scope.run(() => waiting.cancelledElsewhere()));
+  await condition(() => pokes > 1, '1 minute');
+  scope.cancel();
+  await cancelled;
+  await local.echo.executeWithOptions({ summary: mark('local-summary') }, [mark('local-argument')]);
   await quietly(local.fails(mark('local-failing-argument')));
 
   const child = await startChild(waits, {
@@ -127,6 +142,7 @@ export async function everything(input: string, endpoint: string): Promise<strin
 
   const remote = createNexusServiceClient({ endpoint, service });
   await remote.executeOperation('sync', mark('nexus-input'), { summary: mark('nexus-summary') });
+  await remote.executeOperation('backed', mark('nexus-backed-input'));
   await quietly(remote.executeOperation('fails', mark('nexus-failing-input')));
 
   await condition(() => finished, '1 minute');
@@ -138,6 +154,11 @@ export async function everything(input: string, endpoint: string): Promise<strin
 
 export async function continued(_first: string, _second: string): Promise<string> {
   return mark('workflow-result');
+}
+
+/** What backs an operation of Nexus. */
+export async function backing(input: string): Promise<string> {
+  return `${mark('nexus-backing-result')} ${input}`;
 }
 
 export async function waits(_input: string): Promise<string> {
