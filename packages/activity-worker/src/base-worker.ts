@@ -18,7 +18,7 @@ import { type State, step } from './state';
 import type { TaskSource } from './task-source';
 
 /** How long a worker that failed may take to tell the server what became of its activities. */
-const ABANDON_MS = 2000;
+const ABANDON_MS = 5000;
 
 /** What a kind of worker is made of. */
 export interface WorkerParts {

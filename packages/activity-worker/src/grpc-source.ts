@@ -37,6 +37,7 @@ const TIMEOUT_SLACK_MS = 5000;
 const LAST_POLLS_MS = 5000;
 /** Polls that wait for longer than this without a task are called back: no task is on its way to them. */
 const QUIET_MS = 300;
+const QUIET_STEPS = 6;
 /** Least time between two log lines about failing polls. */
 const COMPLAINT_MS = 60_000;
 /** Longest delay a Node.js timer takes. */
@@ -205,10 +206,12 @@ export class GrpcTaskSource implements TaskSource {
   async #callPollsBack(): Promise<void> {
     const done = new AbortController();
     void this.#polling.then(() => done.abort());
-    const beganMs = performance.now();
-    for (let quietMs = 0; quietMs < QUIET_MS && !done.signal.aborted; ) {
-      await pause(QUIET_MS - quietMs, done.signal);
-      quietMs = performance.now() - Math.max(beganMs, this.#lastTaskAtMs);
+    // In short steps, each of which counts once: a process that stood still for a moment has not listened meanwhile.
+    for (let steps = 0, seenMs = this.#lastTaskAtMs; steps < QUIET_STEPS && !done.signal.aborted; steps++) {
+      await pause(QUIET_MS / QUIET_STEPS, done.signal);
+      if (seenMs === this.#lastTaskAtMs) continue;
+      seenMs = this.#lastTaskAtMs;
+      steps = -1;
     }
     if (this.parts.endsPollsOnShutdown && !done.signal.aborted) {
       try {

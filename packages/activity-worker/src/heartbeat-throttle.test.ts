@@ -3,6 +3,15 @@ import { HeartbeatThrottle } from './heartbeat-throttle';
 
 const details = (text: string): Payload[] => [{ data: Buffer.from(text) }];
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+/** Lets that much time pass, and what is due in it happen in its order. */
+const pass = (ms: number) => jest.advanceTimersByTimeAsync(ms);
+
+beforeEach(() => {
+  jest.useFakeTimers();
+});
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 function recorder(intervalMs: number, send: (text: string) => Promise<void> = async () => undefined) {
   const sent: string[] = [];
@@ -18,11 +27,15 @@ it('sends the first heartbeat at once and then the newest of each interval', asy
   const { sent, throttle, record } = recorder(60);
   for (const text of ['a', 'b', 'c']) record(text);
   expect(sent).toEqual(['a']);
-  await wait(90);
+  await pass(59);
+  expect(sent).toEqual(['a']);
+  await pass(1);
   expect(sent).toEqual(['a', 'c']);
+  await pass(30);
   record('d');
   record('e');
-  await wait(90);
+  expect(sent).toEqual(['a', 'c']);
+  await pass(30);
   expect(sent).toEqual(['a', 'c', 'e']);
   throttle.end();
 });
@@ -30,7 +43,7 @@ it('sends the first heartbeat at once and then the newest of each interval', asy
 it('sends nothing while nothing is recorded, and at once after a long silence', async () => {
   const { sent, throttle, record } = recorder(30);
   record('a');
-  await wait(100);
+  await pass(100);
   expect(sent).toEqual(['a']);
   record('b');
   expect(sent).toEqual(['a', 'b']);
@@ -47,7 +60,9 @@ it('never has two on their way, and sends details that did not arrive with the n
     if (failures-- > 0) throw new Error('lost');
   });
   record('a');
-  await wait(60);
+  await pass(29);
+  expect(sent).toEqual(['a']);
+  await pass(2);
   expect(sent).toEqual(['a', 'a']);
   throttle.end();
 });
@@ -58,6 +73,6 @@ it('gives back what has not been sent, and sends nothing after its end', async (
   record('b');
   expect(throttle.end()).toEqual(details('b'));
   record('c');
-  await wait(40);
+  await pass(40);
   expect(sent).toEqual(['a']);
 });

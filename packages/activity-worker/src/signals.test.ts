@@ -27,13 +27,16 @@ it('has one handler of the process for any number of workers, and none once nobo
 
 it('tells every worker once, and leaves the next signal to the process', async () => {
   const { said, endedBy } = await inProcess(`
-    onShutdownSignals(['SIGUSR2'], () => say('a'));
-    onShutdownSignals(['SIGUSR2'], () => say('b'));
+    const a = new Promise((told) => onShutdownSignals(['SIGUSR2'], () => { say('a'); told(); }));
+    const b = new Promise((told) => onShutdownSignals(['SIGUSR2'], () => { say('b'); told(); }));
+    const alive = setTimeout(() => {}, 60000);
     process.kill(process.pid, 'SIGUSR2');
+    await Promise.all([a, b]);
+    clearTimeout(alive);
     await later(50);
     say('still there');
     process.kill(process.pid, 'SIGUSR2');
-    await later(5000);`);
+    await later(60000);`);
   expect(said).toEqual(['a', 'b', 'still there']);
   expect(endedBy).toBe('SIGUSR2');
 });

@@ -20,6 +20,16 @@ describe('the time-skipping environment', () => {
   });
   afterAll(() => env?.teardown());
 
+  /** Locked: nothing but the real time passes while nobody waits. */
+  async function standsStill(): Promise<void> {
+    const begin = performance.now();
+    const beforeMs = await env.currentTimeMs();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const passedMs = (await env.currentTimeMs()) - beforeMs;
+    // A second for two clocks that are not the same; skipped are hours.
+    expect(passedMs).toBeLessThan(performance.now() - begin + 1_000);
+  }
+
   it('says what it is', async () => {
     expect(env.supportsTimeSkipping).toBe(true);
     expect(env.namespace).toBeUndefined();
@@ -33,18 +43,13 @@ describe('the time-skipping environment', () => {
 
   it('skips a day while a result is waited for, and stands still before and after', async () => {
     const { taskQueue } = worker.options;
-    const begin = Date.now();
     const begunMs = await env.currentTimeMs();
     const slept = await worker.runUntil(
       env.client.workflow.execute(workflows.sleeper, { taskQueue, workflowId: id(), args: [DAY_MS] }),
     );
-    expect(slept).toBeGreaterThanOrEqual(DAY_MS);
-    expect(Date.now() - begin).toBeLessThan(20_000);
-    const endedMs = await env.currentTimeMs();
-    expect(endedMs - begunMs).toBeGreaterThanOrEqual(DAY_MS);
-    // Locked again: nothing but the real time passes while nobody waits.
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect((await env.currentTimeMs()) - endedMs).toBeLessThan(5000);
+    expect(slept).toBeGreaterThanOrEqual(DAY_MS); // that this test has come here is the proof that it was skipped
+    expect((await env.currentTimeMs()) - begunMs).toBeGreaterThanOrEqual(DAY_MS);
+    await standsStill();
   });
 
   it('skips for several waits at once, and does not lock time under the one that goes on', async () => {
@@ -60,11 +65,9 @@ describe('the time-skipping environment', () => {
   });
 
   it('skips by sleep', async () => {
-    const begin = Date.now();
     const begunMs = await env.currentTimeMs();
     await env.sleep('2 days');
     expect((await env.currentTimeMs()) - begunMs).toBeGreaterThanOrEqual(2 * DAY_MS);
-    expect(Date.now() - begin).toBeLessThan(10_000);
   });
 
   it('skips by sleep while a result is waited for', async () => {
@@ -93,9 +96,7 @@ describe('the time-skipping environment', () => {
   it('locks time again after a wait that failed', async () => {
     const { code } = await rejection(env.client.workflow.getHandle('no such workflow').result());
     expect(code).toBe('WORKFLOW_EXECUTION_NOT_FOUND');
-    const beforeMs = await env.currentTimeMs();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    expect((await env.currentTimeMs()) - beforeMs).toBeLessThan(5000);
+    await standsStill();
   });
 
   it('refuses a client for skipping time whose connection cannot do it', () => {
@@ -168,7 +169,10 @@ describe('the local environment', () => {
       expect(env.namespace).toBe('mine');
       expect(env.client.options).toMatchObject({ namespace: 'mine', identity: 'tester' });
       expect(env.client.workflow).not.toBeInstanceOf(TimeSkippingWorkflowClient);
-      expect(Math.abs((await env.currentTimeMs()) - Date.now())).toBeLessThan(2000);
+      const before = Date.now();
+      const nowMs = await env.currentTimeMs();
+      expect(nowMs).toBeGreaterThanOrEqual(before - 1_000);
+      expect(nowMs).toBeLessThanOrEqual(Date.now() + 1_000);
       const begin = performance.now();
       await env.sleep(100);
       expect(performance.now() - begin).toBeGreaterThanOrEqual(95);

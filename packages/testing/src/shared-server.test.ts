@@ -22,7 +22,7 @@ function serves(address: string): Promise<boolean> {
 }
 
 async function untilGone(address: string): Promise<void> {
-  const end = Date.now() + 10_000;
+  const end = Date.now() + 60_000;
   while (await serves(address)) {
     if (Date.now() > end) throw new Error(`${address} still serves`);
     await new Promise((resolve) => setTimeout(resolve, 20));
