@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { historyFromJSON } from '@perdure/common/lib/proto-utils';
+import { EventType } from '@perdure/proto/temporal/api/enums/v1/event_type';
 import { History } from '@perdure/proto/temporal/api/history/v1/message';
 import { Runtime, Worker } from '@perdure/worker';
 import { DeterminismViolationError } from '@perdure/workflow';
@@ -73,6 +74,8 @@ const isPayload = (object: any) => typeof object.metadata?.encoding === 'string'
 const valueOf = (payload: any) =>
   textOf(payload.metadata.encoding) === 'binary/null' ? null : JSON.parse(textOf(payload.data));
 
+const forUrls = (base64: string) => Buffer.from(base64, 'base64').toString('base64url');
+
 /** What the same tools write with other settings, or wrote in earlier versions. */
 const FORMS: Record<string, (history: any) => any> = {
   'enums as CLI and Web UI wrote them before': (history) =>
@@ -111,6 +114,28 @@ const FORMS: Record<string, (history: any) => any> = {
     ),
   'a download of earlier Web UIs with values alone': (history) =>
     mapped(history, (object) => (isPayload(object) ? valueOf(object) : object)),
+  'enums and 64-bit integers as numbers': (history) =>
+    mapped(history, (object) =>
+      Object.fromEntries(
+        Object.entries(object).map(([key, value]) => {
+          if (key === 'eventType') return [key, EventType[value as keyof typeof EventType]];
+          const isNumber =
+            /(?:Id|version|Bytes)$/.test(key) && /^\d+$/.test(String(value)) && key !== 'timerId';
+          return [key, isNumber && key !== 'activityId' ? Number(value) : value];
+        }),
+      ),
+    ),
+  'bytes in base64 for URLs, without padding': (history) =>
+    mapped(history, (object) =>
+      isPayload(object)
+        ? {
+            metadata: mapped(object.metadata, (map) =>
+              Object.fromEntries(Object.entries(map).map(([key, value]) => [key, forUrls(value as string)])),
+            ),
+            data: object.data && forUrls(object.data),
+          }
+        : object,
+    ),
   'a list of events': (history) => history.events,
   'an answer of the HTTP API': (history) => ({ history, nextPageToken: '' }),
 };
