@@ -12,7 +12,11 @@ const workflowFailureErrorTypes = { failsByUpdate: ['Expected'] };
 let worker: Worker;
 
 beforeAll(async () => {
-  worker = await h.worker({ workflowsPath, workflowFailureErrorTypes });
+  worker = await h.worker({
+    workflowsPath,
+    workflowFailureErrorTypes,
+    activities: { echo: async () => undefined },
+  });
   h.background(worker);
 });
 
@@ -48,6 +52,14 @@ it('an error of a class that fails workflows does so in an update handler too, a
   ]);
 });
 
+it('options of one call are laid over those of the proxy, field by field', async () => {
+  const handle = await h.start(worker, 'overrides');
+  await handle.result();
+  expect(await attributesOf(handle, 'ActivityTaskScheduled')).toMatchObject([
+    { startToCloseTimeout: 60_000, retryPolicy: { initialInterval: 7000, maximumAttempts: 1 } },
+  ]);
+});
+
 it('timers last as long as they say: longer than 24 days, and fractions of a millisecond', async () => {
   const handle = await h.start(worker, 'waits');
   await handle.signal('go');
@@ -57,8 +69,8 @@ it('timers last as long as they say: longer than 24 days, and fractions of a mil
     ({ startToFireTimeout }) => startToFireTimeout,
   );
   // The server keeps timers for at most a century of its own.
-  expect(lengths).toEqual([30 * days, 30 * days, expect.any(Number), 1.5, 1, 1, 1, 1, 30 * days]);
-  expect(lengths[2]).toBeGreaterThan(36_000 * days);
+  expect(lengths).toEqual([30 * days, 30 * days, 3_000_000, expect.any(Number), 1.5, 1, 1, 1, 1, 30 * days]);
+  expect(lengths[3]).toBeGreaterThan(36_000 * days);
 });
 
 describe('search attributes', () => {

@@ -62,6 +62,16 @@ describe('durations', () => {
         expect(ts.seconds!.isNegative() ? ts.nanos! <= 0 : ts.seconds!.isZero() || ts.nanos! >= 0).toBe(true);
       }),
     );
+    fc.assert(
+      fc.property(fc.double({ min: -1e12, max: 1e12, noNaN: true }), (millis) => {
+        const { seconds, nanos } = msNumberToTs(millis);
+        expect(Math.abs(nanos!)).toBeLessThan(1_000_000_000);
+        expect(Math.abs(seconds!.toNumber() * 1000 + nanos! / 1e6 - millis)).toBeLessThan(0.001);
+      }),
+    );
+    // What is left of 30 * 100 after some arithmetic is three seconds.
+    expect(msNumberToTs(29.999999999999996 * 100)).toEqual({ seconds: Long.fromNumber(3), nanos: 0 });
+    expect(msNumberToTs(-999.9999999999)).toEqual({ seconds: Long.fromNumber(-1), nanos: 0 });
     expect(msToTs('1.5s')).toEqual({ seconds: Long.fromNumber(1), nanos: 500_000_000 });
     expect(msNumberToTs(0.25)).toEqual({ seconds: Long.fromNumber(0), nanos: 250_000 });
     expect(() => msNumberToTs(Number.NaN)).toThrow('Invalid millis');

@@ -44,7 +44,10 @@ export function msNumberToTs(millis: number): Timestamp {
   if (!Number.isFinite(millis)) throw new ValueError(`Invalid millis ${millis}`);
   const wholeSeconds = Math.trunc(millis / 1000);
   const nanos = Math.round((millis - wholeSeconds * 1000) * 1_000_000);
-  return { seconds: Long.fromNumber(wholeSeconds), nanos: nanos === 0 ? 0 : nanos };
+  // Sums of floating-point numbers end just below a second: those are one, and no message has a billion nanoseconds.
+  const carry = Math.abs(nanos) < 1_000_000_000 ? 0 : Math.sign(nanos);
+  const rest = carry === 0 ? nanos : 0;
+  return { seconds: Long.fromNumber(wholeSeconds + carry), nanos: rest === 0 ? 0 : rest };
 }
 
 /** Message of a duration. */

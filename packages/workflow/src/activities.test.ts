@@ -2,6 +2,7 @@ import { ActivityFailure, ApplicationFailure, CancelledFailure } from '@perdure/
 import {
   CancellationScope,
   createActivityHandle,
+  createEventGroup,
   proxyActivities,
   proxyLocalActivities,
   sleep,
@@ -82,6 +83,34 @@ describe('an activity', () => {
     const s = scenario(() => greet.executeWithOptions({ summary: 'once', startToCloseTimeout: '2s' }, ['y']));
     expect(await s.commands([job.start()])).toEqual([
       { userMetadata: { summary: 'once' }, ...scheduled(1, 'greet', ['y'], { startToCloseTimeout: 2000 }) },
+    ]);
+  });
+
+  it('takes options for one call field by field where they are objects: what the call does not name stays', async () => {
+    const base = {
+      startToCloseTimeout: '1s',
+      retry: { initialInterval: '5s', maximumAttempts: 3, nonRetryableErrorTypes: ['Bad', 'Worse'] },
+      priority: { priorityKey: 2 },
+    } as const;
+    const over = {
+      retry: { maximumAttempts: 1, nonRetryableErrorTypes: ['Other'] },
+      priority: { fairnessKey: 'team' },
+    };
+    const retryPolicy = { initialInterval: 5000, maximumAttempts: 1, nonRetryableErrorTypes: ['Other'] };
+    const s = scenario(async () => {
+      const remote = proxyActivities<Activities>(base as any).greet;
+      const local = proxyLocalActivities<Activities>(base as any).greet;
+      const { priority: _, ...localOver } = over;
+      await Promise.all([
+        remote.executeWithOptions(over, ['x']),
+        local.executeWithOptions(localOver, ['y']),
+        remote('z'),
+      ]);
+    });
+    expect(await s.commands([job.start()])).toMatchObject([
+      { scheduleActivity: { retryPolicy, priority: { priorityKey: 2, fairnessKey: 'team' } } },
+      { scheduleLocalActivity: { retryPolicy } },
+      { scheduleActivity: { retryPolicy: { maximumAttempts: 3 }, priority: { priorityKey: 2 } } },
     ]);
   });
 
@@ -264,6 +293,18 @@ describe('a local activity', () => {
     ]);
     expect(await s.commands([job.activityDone(2, 'late')])).toEqual([
       { completeWorkflowExecution: { result: 'late' } },
+    ]);
+  });
+
+  it('waits for its next attempt in a timer of its event groups', async () => {
+    const s = scenario(() => {
+      const eventGroups = [createEventGroup('payments', { id: 'group' })];
+      return local.greet.executeWithOptions({ eventGroups }, ['x']);
+    });
+    await s.commands([job.start()]);
+    const marks = { eventGroupMarkers: [{ label: { id: 'group', label: 'payments' } }] };
+    expect(await s.commands([job.activityBackoff(1, 4, 30_000)])).toEqual([
+      { startTimer: { seq: 1, startToFireTimeout: 30_000 }, ...marks },
     ]);
   });
 

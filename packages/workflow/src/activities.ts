@@ -48,12 +48,7 @@ export function proxyActivities<A = UntypedActivities>(
   checkActivityOptions(options, 'proxyActivities()');
   const { activityTypeInfo, ...own } = options;
   return activityProxy((name, override, args) =>
-    scheduleActivity(
-      name,
-      args,
-      override === undefined ? own : { ...own, ...override },
-      typeInfoOf(activityTypeInfo, name),
-    ),
+    scheduleActivity(name, args, withOverride(own, override), typeInfoOf(activityTypeInfo, name)),
   ) as ActivityInterfaceFor<A>;
 }
 
@@ -89,6 +84,24 @@ export function activityProxy<O>(
   );
 }
 
+/**
+ * Options of a proxy with those of one call: what the call names replaces, and objects (retry policies, priorities) are
+ * merged field by field.
+ */
+export function withOverride<O extends object>(own: O, override: unknown): O {
+  if (!isGroup(override)) return own;
+  const merged: Record<string, unknown> = Object.fromEntries(Object.entries(own));
+  for (const [name, value] of Object.entries(override)) {
+    const mine = merged[name];
+    merged[name] = isGroup(value) && isGroup(mine) ? withOverride(mine, value) : value;
+  }
+  return merged as O;
+}
+
+function isGroup(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 export function typeInfoOf(map: object | undefined, name: string): PayloadTypeInfo | undefined {
   if (map === undefined || !Object.hasOwn(map, name)) return undefined;
   return (map as Record<string, PayloadTypeInfo>)[name];
@@ -122,6 +135,7 @@ function schedule(run: Run, input: ActivityInput): Promise<unknown> {
     const { seq, activityType, options, typeInfo } = input;
     checkActivityOptions(options, `activity '${activityType}'`);
     const activityId = options.activityId ?? String(seq);
+    const context = activityContext(run, activityId, false);
     const groups = emit(
       run,
       {
@@ -131,7 +145,7 @@ function schedule(run: Run, input: ActivityInput): Promise<unknown> {
           activityType,
           taskQueue: options.taskQueue || run.worker.registration.taskQueue,
           headers: input.headers,
-          arguments: argsToPayloads(run, input.args, activityContext(run, activityId, false), typeInfo),
+          arguments: argsToPayloads(run, input.args, context, typeInfo),
           scheduleToCloseTimeout: msOptionalToTs(options.scheduleToCloseTimeout, 'scheduleToCloseTimeout'),
           scheduleToStartTimeout: msOptionalToTs(options.scheduleToStartTimeout, 'scheduleToStartTimeout'),
           startToCloseTimeout: msOptionalToTs(options.startToCloseTimeout, 'startToCloseTimeout'),
@@ -144,6 +158,7 @@ function schedule(run: Run, input: ActivityInput): Promise<unknown> {
         },
       },
       options,
+      context,
     );
     const activity = new PendingActivity(
       run,

@@ -70,13 +70,13 @@ export const NotAnActivityMethod: unique symbol = Symbol.for('__TEMPORAL_NOT_AN_
 
 /** An activity as the proxy offers it. */
 export type ActivityFunctionWithOptions<T extends ActivityFunction> = T & {
-  /** Calls it with options that replace the proxy's, one by one. */
+  /** Calls it with options over the proxy's; retry policies and priorities are merged field by field. */
   executeWithOptions(options: ActivityOptions, args: Parameters<T>): Promise<Awaited<ReturnType<T>>>;
 };
 
 /** A local activity as the proxy offers it. */
 export type LocalActivityFunctionWithOptions<T extends ActivityFunction> = T & {
-  /** Calls it with options that replace the proxy's, one by one. */
+  /** Calls it with options over the proxy's; retry policies are merged field by field. */
   executeWithOptions(options: LocalActivityOptions, args: Parameters<T>): Promise<Awaited<ReturnType<T>>>;
 };
 

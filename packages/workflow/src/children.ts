@@ -294,6 +294,7 @@ function start(run: Run, input: StartChildWorkflowExecutionInput): Outcomes {
         details: options.staticDetails,
         eventGroups: options.eventGroups,
       },
+      context,
     );
     const child = new PendingChild(run, seq, workflowId, context, scope, groups, site, resolve, reject);
     if (scope.cancellable) scope.listen(child);

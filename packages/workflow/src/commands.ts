@@ -1,11 +1,13 @@
 /**
  * Emitting commands, with what may go along with any of them: summary, details, event groups.
  */
+import type { SerializationContext } from '@perdure/common';
 import { readProperty } from '@perdure/common/lib/type-helpers';
 import type { WorkflowCommand } from '@perdure/proto/temporal/sdk/core/workflow_commands/workflow_commands';
 import { currentContext } from './async-context';
 import { DeterminismViolationError } from './errors';
 import { type EventGroupMarker, eventGroupMarkers } from './event-groups';
+import { toPayload, workflowContext } from './payloads';
 import { PendingOperations } from './runtime/operations';
 import type { Run } from './runtime/run';
 import { recordsSites } from './sites';
@@ -22,19 +24,25 @@ export type EventGroups = WorkflowCommand['eventGroupMarkers'];
 
 /**
  * Adds a command to the current activation's. @returns the marks it carries
+ * @param context whom summary and details belong to; default: the workflow
  * @throws DeterminismViolationError in a query handler or an update validator
  */
-export function emit(run: Run, command: WorkflowCommand, options?: CommandOptions): EventGroups {
+export function emit(
+  run: Run,
+  command: WorkflowCommand,
+  options?: CommandOptions,
+  context?: SerializationContext,
+): EventGroups {
   requireWritable(run);
-  if (options !== undefined && (options.summary !== undefined || options.details !== undefined)) {
+  if (options !== undefined && (isGiven(options.summary) || isGiven(options.details))) {
     command.userMetadata = {
-      summary: text(run, options.summary),
-      details: text(run, options.details),
+      summary: text(run, options.summary, context),
+      details: text(run, options.details, context),
     };
   }
-  const context = currentContext();
-  const inScope = context?.eventGroups;
-  const inbound = context?.inbound;
+  const asyncContext = currentContext();
+  const inScope = asyncContext?.eventGroups;
+  const inbound = asyncContext?.inbound;
   if (command.updateResponse !== undefined) {
     // Answers to the update itself belong to no group.
   } else if (inScope !== undefined || inbound !== undefined || options?.eventGroups !== undefined) {
@@ -98,8 +106,13 @@ export function traceCommand(run: Run, command: WorkflowCommand, cause?: unknown
   });
 }
 
-function text(run: Run, value: string | undefined) {
-  return value === undefined ? undefined : run.payloadConverter.toPayload(value);
+function text(run: Run, value: string | undefined, context: SerializationContext | undefined) {
+  return isGiven(value) ? toPayload(run, value, context ?? workflowContext(run)) : undefined;
+}
+
+/** Plain JavaScript passes on null, too. */
+function isGiven(value: string | undefined | null): value is string {
+  return value !== undefined && value !== null;
 }
 
 export function pendingOf(run: Run): PendingOperations {

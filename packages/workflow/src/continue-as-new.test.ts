@@ -1,5 +1,12 @@
 import { defineSearchAttributeKey } from '@perdure/common';
-import { continueAsNew, defineSignal, makeContinueAsNewFunc, setHandler, sleep } from './index';
+import {
+  continueAsNew,
+  defineSignal,
+  defineWorkflowOptions,
+  makeContinueAsNewFunc,
+  setHandler,
+  sleep,
+} from './index';
 import { job, scenario } from './testing/scenario';
 
 describe('continuing as new', () => {
@@ -42,6 +49,21 @@ describe('continuing as new', () => {
         },
       },
     ]);
+  });
+
+  it('converts arguments as its own definition says while the type stays the same, or as the options say', async () => {
+    const inputs = (unit: string) => ({
+      inputTypes: [{ transferTypeConverter: { toTransferType: (n: number) => `${n} ${unit}` } }],
+    });
+    const argumentsOf = async (options: object) => {
+      const workflow = () => makeContinueAsNewFunc<any>(options)(7);
+      defineWorkflowOptions(workflow as never, { staticOptions: { typeInfo: inputs('own') as never } });
+      const [command] = await scenario(workflow).commands([job.start()]);
+      return command.continueAsNewWorkflowExecution.arguments;
+    };
+    expect(await argumentsOf({})).toEqual(['7 own']);
+    expect(await argumentsOf({ typeInfo: inputs('given') })).toEqual(['7 given']);
+    expect(await argumentsOf({ workflowType: 'other' })).toEqual([7]);
   });
 
   it('from a signal handler ends the run as well', async () => {

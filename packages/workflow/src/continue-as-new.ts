@@ -17,7 +17,7 @@ import { currentContext } from './async-context';
 import { type EventGroupMarker, eventGroupMarkers } from './event-groups';
 import { type ContinueAsNewInput, intercept } from './interceptors';
 import { argsToPayloads, workflowContext } from './payloads';
-import { requireWritableRun } from './runtime/run';
+import { type Run, requireWritableRun } from './runtime/run';
 import { encodeMemo, encodeSearchAttributes } from './search-attributes';
 
 export interface ContinueAsNewOptions {
@@ -38,7 +38,7 @@ export interface ContinueAsNewOptions {
   /** @deprecated use initialVersioningBehavior */
   versioningIntent?: 'COMPATIBLE' | 'DEFAULT';
   initialVersioningBehavior?: InitialVersioningBehavior;
-  /** Conversion hints for another type. */
+  /** Conversion hints. Default: those of the workflow's own definition, if the type stays the same. */
   typeInfo?: Pick<PayloadTypeInfo, 'inputTypes'>;
   eventGroups?: EventGroupMarker[];
 }
@@ -54,6 +54,10 @@ export class ContinueAsNew extends Error {
     this.command = command;
     if (eventGroupMarkers !== undefined) this.eventGroupMarkers = eventGroupMarkers;
   }
+}
+
+function ownTypeInfo(run: Run): Pick<PayloadTypeInfo, 'inputTypes'> | undefined {
+  return (run.definition as { fn: any } | undefined)?.fn.staticOptions?.typeInfo;
 }
 
 /** Continues with the same type and options. @throws ContinueAsNew always */
@@ -72,13 +76,15 @@ export function makeContinueAsNewFunc<F extends Workflow>(
     const innermost = async (input: ContinueAsNewInput): Promise<never> => {
       const { options, headers } = input;
       const context = workflowContext(run);
+      const sameType = options.workflowType === run.workflowType;
+      const typeInfo = options.typeInfo ?? (sameType ? ownTypeInfo(run) : undefined);
       const asyncContext = currentContext();
       const inScope = asyncContext?.eventGroups;
       throw new ContinueAsNew(
         {
           workflowType: options.workflowType,
           taskQueue: options.taskQueue,
-          arguments: argsToPayloads(run, input.args, context, options.typeInfo),
+          arguments: argsToPayloads(run, input.args, context, typeInfo),
           workflowRunTimeout: msOptionalToTs(options.workflowRunTimeout, 'workflowRunTimeout'),
           workflowTaskTimeout: msOptionalToTs(options.workflowTaskTimeout, 'workflowTaskTimeout'),
           backoffStartInterval: msOptionalToTs(options.backoffStartInterval, 'backoffStartInterval'),

@@ -13,6 +13,7 @@ import {
   setHandler,
   setWorkflowOptions,
   sleep,
+  startChild,
 } from './index';
 import { createRuntime } from './runtime';
 import {
@@ -243,19 +244,24 @@ describe('converters', () => {
       },
       fromPayload: (p: any) => defaultPayloadConverter.fromPayload(p),
     };
-    const { act } = proxyActivities<any>({ startToCloseTimeout: 1 });
-    const s = scenario(() => act(1), { payloadConverter });
+    const { act } = proxyActivities<any>({ startToCloseTimeout: 1, summary: 'acts' });
+    const workflow = async () => {
+      await act(1);
+      await sleep(1, { summary: 'sleeps' });
+      await startChild('child', { workflowId: 'child-1', args: [1], staticSummary: 'starts' });
+    };
+    const s = scenario(workflow, { payloadConverter });
     await s.commands([job.start()]);
     await s.commands([job.activityDone(1, 2)]);
+    await s.commands([job.fireTimer(1)]);
+    const of = (workflowId: string) => ({ type: 'workflow', namespace: 'test-namespace', workflowId });
+    const ofActivity = { ...of('workflow-1'), type: 'activity', activityId: '1', isLocal: false };
     expect(contexts).toEqual([
-      {
-        type: 'activity',
-        namespace: 'test-namespace',
-        workflowId: 'workflow-1',
-        activityId: '1',
-        isLocal: false,
-      },
-      { type: 'workflow', namespace: 'test-namespace', workflowId: 'workflow-1' },
+      ofActivity,
+      ofActivity, // the summary
+      of('workflow-1'), // the summary of the timer
+      of('child-1'),
+      of('child-1'),
     ]);
   });
 

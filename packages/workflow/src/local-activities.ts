@@ -13,7 +13,7 @@ import {
   type UntypedActivities,
 } from '@perdure/common';
 import { encodeActivityCancellationType } from '@perdure/common/lib/activity-options';
-import { activityProxy, PendingActivity, typeInfoOf } from './activities';
+import { activityProxy, PendingActivity, typeInfoOf, withOverride } from './activities';
 import {
   checkActivityOptions,
   type LocalActivityInterfaceFor,
@@ -41,12 +41,7 @@ export function proxyLocalActivities<A = UntypedActivities>(
   checkActivityOptions(options, 'proxyLocalActivities()');
   const { activityTypeInfo, ...own } = options;
   return activityProxy((name, override, args) =>
-    scheduleLocalActivity(
-      name,
-      args,
-      override === undefined ? own : { ...own, ...(override as object) },
-      typeInfoOf(activityTypeInfo, name),
-    ),
+    scheduleLocalActivity(name, args, withOverride(own, override), typeInfoOf(activityTypeInfo, name)),
   ) as LocalActivityInterfaceFor<A>;
 }
 
@@ -93,7 +88,8 @@ async function attempts<R>(
     } catch (error) {
       if (!(error instanceof LocalActivityDoBackoff)) throw error;
       const { backoff } = error;
-      await sleep(tsToMs(backoff.backoffDuration)); // L1
+      const { eventGroups } = options;
+      await sleep(tsToMs(backoff.backoffDuration), eventGroups && { eventGroups }); // L1
       attempt = backoff.attempt ?? attempt + 1;
       originalScheduleTime = backoff.originalScheduleTime;
     }
@@ -109,6 +105,7 @@ async function schedule(run: Run, input: LocalActivityInput): Promise<unknown> {
     const { seq, activityType, options, typeInfo } = input;
     checkActivityOptions(options, `local activity '${activityType}'`);
     const activityId = String(seq);
+    const context = activityContext(run, activityId, true);
     const groups = emit(
       run,
       {
@@ -119,7 +116,7 @@ async function schedule(run: Run, input: LocalActivityInput): Promise<unknown> {
           attempt: input.attempt,
           originalScheduleTime: input.originalScheduleTime,
           headers: input.headers,
-          arguments: argsToPayloads(run, input.args, activityContext(run, activityId, true), typeInfo),
+          arguments: argsToPayloads(run, input.args, context, typeInfo),
           scheduleToCloseTimeout: msOptionalToTs(options.scheduleToCloseTimeout, 'scheduleToCloseTimeout'),
           scheduleToStartTimeout: msOptionalToTs(options.scheduleToStartTimeout, 'scheduleToStartTimeout'),
           startToCloseTimeout: msOptionalToTs(options.startToCloseTimeout, 'startToCloseTimeout'),
@@ -129,6 +126,7 @@ async function schedule(run: Run, input: LocalActivityInput): Promise<unknown> {
         },
       },
       options,
+      context,
     );
     const activity = new PendingActivity(
       run,

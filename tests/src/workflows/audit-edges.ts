@@ -4,6 +4,7 @@ import {
   condition,
   defineSignal,
   defineUpdate,
+  proxyActivities,
   setHandler,
   sleep,
   upsertMemo,
@@ -36,12 +37,22 @@ export async function failsByUpdate(): Promise<void> {
   await condition(() => false);
 }
 
+/** An activity whose call changes one field of its retry policy. */
+export async function overrides(): Promise<void> {
+  const { echo } = proxyActivities<{ echo(): Promise<void> }>({
+    startToCloseTimeout: '1 minute',
+    retry: { initialInterval: '7s', maximumAttempts: 3 },
+  });
+  await echo.executeWithOptions({ retry: { maximumAttempts: 1 } }, []);
+}
+
 /** Waits of every length. */
 export async function waits(): Promise<string[]> {
   const fired: string[] = [];
   const wait = (name: string, promise: Promise<void>) => promise.then(() => fired.push(name));
   void wait('30 days', sleep('30 days'));
   void wait('30 days in ms', sleep(2_592_000_000));
+  void wait('almost 50 minutes', sleep(29.999999999999996 * 100_000));
   void wait('100 years', sleep('100 years'));
   const short = [
     wait('1.5 ms', sleep(1.5)),
