@@ -129,6 +129,8 @@ const CHANNEL_DEFAULTS: ChannelOptions = {
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.min_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 5_000,
+  // Counts calls for a debugging service that a process with a gRPC server can offer; nearly none does.
+  'grpc.enable_channelz': 0,
 };
 
 const bytes = (pem: Uint8Array | undefined): Buffer | null =>

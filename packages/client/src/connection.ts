@@ -7,9 +7,19 @@
  * K2  Inner scopes win over outer ones, header by header; an abort signal of any scope ends a call.
  * K3  Everything a call needs is read when it is made: a rotated API key counts from the next call on.
  * K4  No call outlives its connection: closing the channel alone would leave a long poll waiting for a minute.
+ * K5  Calls go straight to the channel unless somebody else has a say in them: an interceptor that is not our retry, or
+ *     a tool that has wrapped the library's own way of making calls.
+ * K6  The storage of scopes is entered by those who open a scope, and by nobody else: from the first entry on, Node.js
+ *     up to 22 runs a hook for each promise of the process.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { CallOptions, Client as GrpcClient, Metadata as GrpcMetadata } from '@grpc/grpc-js';
+import type {
+  CallOptions,
+  ChannelInterface,
+  Client as GrpcClient,
+  Metadata as GrpcMetadata,
+  Interceptor,
+} from '@grpc/grpc-js';
 import { IllegalStateError } from '@perdure/common';
 import {
   type ConnectionOptions,
@@ -21,6 +31,8 @@ import {
 } from './connection-options';
 import { ConnectionFailedError, isGrpcServiceError, ServiceCancelledError } from './errors';
 import { grpc, grpcStatus } from './grpc';
+import { type GrpcRetryOptions, retryOptionsOf } from './grpc-retry';
+import { grpcError, UnaryCall } from './grpc-unary-call';
 import { CLIENT_NAME, CLIENT_VERSION } from './pkg';
 import type { RpcCall, RpcStreamTransport } from './rpc';
 import { HealthService, OperatorService, TestService, WorkflowService } from './services';
@@ -140,6 +152,28 @@ function explain(address: string, usesTls: boolean, cause: Error): ConnectionFai
   return failed('server', text, 'the address answers, but not as a Temporal server does; check the port');
 }
 
+/** How calls are made without interceptors (K5). */
+interface DirectWay {
+  readonly channel: ChannelInterface;
+  readonly retry: GrpcRetryOptions | undefined;
+}
+
+/** Whether a method is the class's own: instrumentation puts functions in the place of methods. */
+const isOwnMethod = (method: { readonly name: string }): boolean =>
+  Function.prototype.toString.call(method).startsWith(`${method.name}(`);
+
+/** K5; undefined if calls must be made as the library makes them. */
+function directWay(client: GrpcClient, interceptors: readonly Interceptor[]): DirectWay | undefined {
+  if (interceptors.length > 1 || !isOwnMethod(client.makeUnaryRequest)) return undefined;
+  const [interceptor] = interceptors;
+  const retry = interceptor && retryOptionsOf(interceptor);
+  if (interceptor !== undefined && retry === undefined) return undefined;
+  return { channel: client.getChannel(), retry };
+}
+
+const NO_SCOPE: CallContext = {};
+const MAIN_SERVICE = 'temporal.api.workflowservice.v1.WorkflowService';
+
 /** A connection. Expensive to make and made to be shared: all clients of a process may use one. */
 export class Connection implements ConnectionLike {
   readonly options: ConnectionOptionsWithDefaults;
@@ -148,7 +182,10 @@ export class Connection implements ConnectionLike {
   readonly [InternalConnectionLikeSymbol] = { supportsEagerStart: false };
 
   private readonly client: GrpcClient;
+  private readonly direct: DirectWay | undefined;
   private readonly usesTls: boolean;
+  /** The headers made last, and the two values they were made of. */
+  private madeHeaders: { namespace?: string; apiKey?: string; headers: GrpcMetadata } | undefined;
   private apiKey: string | (() => string) | undefined;
   private connected: Promise<void> | undefined;
   private closed = false;
@@ -166,6 +203,7 @@ export class Connection implements ConnectionLike {
     this.apiKey = apiKey;
     this.usesTls = usesTls;
     this.client = new (grpc().Client)(options.address, options.credentials, options.channelArgs); // K1
+    this.direct = directWay(this.client, options.interceptors);
   }
 
   /**
@@ -236,11 +274,17 @@ export class Connection implements ConnectionLike {
 
   private async reach(): Promise<void> {
     this.assertOpen();
-    const { deadline: outer = Number.POSITIVE_INFINITY, abortSignal } =
-      this.callContextStorage.getStore() ?? {};
+    const scope = this.callContextStorage.getStore() ?? NO_SCOPE;
+    const { deadline: outer = Number.POSITIVE_INFINITY, abortSignal } = scope;
     const deadline = Math.min(Date.now() + this.options.connectTimeoutMs, Number(outer));
+    const getSystemInfo: RpcCall = {
+      service: MAIN_SERVICE,
+      method: 'GetSystemInfo',
+      namespace: undefined,
+      request: new Uint8Array(0), // a message without fields; what it is answered is nobody's concern here
+    };
     try {
-      await this.withDeadline(deadline, () => this.workflowService.getSystemInfo({}));
+      await this.callIn({ ...scope, deadline }, getSystemInfo); // K6
     } catch (error) {
       // Servers from before GetSystemInfo are servers all the same.
       const isOldServer =
@@ -310,32 +354,76 @@ export class Connection implements ConnectionLike {
     }
   }
 
-  private headers(call: RpcCall, scope: Metadata | undefined): GrpcMetadata {
+  private headers({ namespace }: RpcCall, scope: Metadata | undefined): GrpcMetadata {
+    const apiKey = typeof this.apiKey === 'function' ? this.apiKey() : this.apiKey; // K3
+    const own = Object.entries(this.options.metadata);
+    if (own.length > 0 || scope !== undefined) {
+      const headers = this.makeHeaders(namespace, apiKey);
+      for (const [name, value] of own) headers.set(name, value);
+      for (const [name, value] of Object.entries(scope ?? {})) headers.set(name, value); // K2: the scope's win
+      return headers;
+    }
+    const made = this.madeHeaders;
+    if (made !== undefined && made.namespace === namespace && made.apiKey === apiKey) return made.headers;
+    const headers = this.makeHeaders(namespace, apiKey);
+    this.madeHeaders = { namespace, apiKey, headers };
+    return headers;
+  }
+
+  private makeHeaders(namespace: string | undefined, apiKey: string | undefined): GrpcMetadata {
     const headers = new (grpc().Metadata)();
     headers.set('client-name', CLIENT_NAME);
     headers.set('client-version', CLIENT_VERSION);
-    if (call.namespace !== undefined) headers.set('temporal-namespace', call.namespace);
-    const apiKey = typeof this.apiKey === 'function' ? this.apiKey() : this.apiKey; // K3
+    if (namespace !== undefined) headers.set('temporal-namespace', namespace);
     if (apiKey !== undefined) headers.set('authorization', `Bearer ${apiKey}`);
-    for (const [name, value] of Object.entries(this.options.metadata)) headers.set(name, value);
-    for (const [name, value] of Object.entries(scope ?? {})) headers.set(name, value); // K2: the scope's win
     return headers;
   }
 
   /** The transport of this connection's services (RpcTransport). */
-  private readonly call = async (call: RpcCall): Promise<Uint8Array> => {
+  private readonly call = (call: RpcCall): Promise<Uint8Array> =>
+    this.callIn(this.callContextStorage.getStore() ?? NO_SCOPE, call);
+
+  private async callIn({ deadline, metadata, abortSignal }: CallContext, call: RpcCall): Promise<Uint8Array> {
     this.assertOpen();
-    const { deadline, metadata, abortSignal } = this.callContextStorage.getStore() ?? {};
     const headers = this.headers(call, metadata);
+    const path = `/${call.service}/${call.method}`;
+    const request = identity(call.request);
+    const { direct } = this;
+    if (direct === undefined)
+      return await this.callIntercepted(path, request, headers, deadline, abortSignal);
+    const running = new UnaryCall({ ...direct, path, request, headers, deadline });
+    const ended = running.start();
+    this.running.add(running);
+    const onAbort = abortSignal && (() => running.cancel());
+    if (abortSignal?.aborted) onAbort!();
+    else abortSignal?.addEventListener('abort', onAbort!, { once: true });
+    try {
+      const status = await ended;
+      if (status.code !== grpcStatus.OK) throw grpcError(status);
+      return running.response!;
+    } finally {
+      abortSignal?.removeEventListener('abort', onAbort!);
+      this.running.delete(running);
+    }
+  }
+
+  /** A call that passes the interceptors of grpc-js (K5). */
+  private callIntercepted(
+    path: string,
+    request: Buffer,
+    headers: GrpcMetadata,
+    deadline: number | Date | undefined,
+    abortSignal: AbortSignal | undefined,
+  ): Promise<Uint8Array> {
     const options: CallOptions = { deadline, interceptors: this.options.interceptors };
-    return await new Promise<Uint8Array>((resolve, reject) => {
+    return new Promise<Uint8Array>((resolve, reject) => {
       const onAbort = () => running.cancel();
       const running = this.client.makeUnaryRequest(
-        `/${call.service}/${call.method}`,
+        path,
         identity,
         identity,
-        call.request,
-        headers,
+        request,
+        headers.clone(), // interceptors may add to what they are given
         options,
         (error, response) => {
           abortSignal?.removeEventListener('abort', onAbort);
@@ -348,7 +436,7 @@ export class Connection implements ConnectionLike {
       if (abortSignal?.aborted) onAbort();
       else abortSignal?.addEventListener('abort', onAbort, { once: true });
     });
-  };
+  }
 
   /** The transport for calls that are answered many times (RpcStreamTransport). */
   private readonly openStream: RpcStreamTransport = (call, sink) => {
@@ -359,7 +447,7 @@ export class Connection implements ConnectionLike {
       identity,
       identity,
       call.request,
-      this.headers(call, metadata),
+      this.headers(call, metadata).clone(),
       { deadline, interceptors: this.options.interceptors },
     );
     this.running.add(running);

@@ -6,6 +6,8 @@
  * D1  Every payload that leaves a client has been through all codecs, headers included, except search attributes,
  *     which the server reads.
  * D2  What the server would refuse for its size is refused here, with the size.
+ * D3  Where nothing stands between converter and server, values convert without waiting: most clients have neither
+ *     codecs nor external storage, and every wait costs a call more than the conversion itself.
  */
 import type {
   Headers,
@@ -15,6 +17,8 @@ import type {
   SerializationContext,
   TypeInfo,
 } from '@perdure/common';
+import { arrayFromPayloads, toPayloadsWithContext } from '@perdure/common/lib/converter/payload-converter';
+import { isReferencePayload } from '@perdure/common/lib/converter/reference-payload';
 import {
   decodeArrayFromPayloads,
   decodeMapFromPayloads,
@@ -24,6 +28,7 @@ import {
   encodeMapToPayloads,
   encodeToPayload,
   encodeToPayloadsWithContext,
+  hasWireStages,
   wireCodecs,
 } from '@perdure/common/lib/internal-non-workflow';
 import type { Header, Payloads } from '@perdure/proto/temporal/api/common/v1/message';
@@ -31,6 +36,8 @@ import type { UserMetadata } from '@perdure/proto/temporal/api/sdk/v1/user_metad
 import type { SizeCheck } from './size-check';
 
 type TypeInfos = readonly TypeInfo<any, any>[];
+/** Known at once (D3), or later. */
+type Soon<T> = T | Promise<T>;
 
 /** Names what is sent for messages about its size. */
 function named(what: string, context: SerializationContext | undefined): string {
@@ -47,23 +54,47 @@ export class DataPipe {
   ) {}
 
   /** A list of values; undefined for an empty one. */
-  async toPayloads(
+  toPayloads(
     values: readonly unknown[],
     context?: SerializationContext,
     typeInfo?: TypeInfos,
+  ): Soon<Payloads | undefined> {
+    if (values.length === 0) return undefined;
+    if (hasWireStages(this.converter)) return this.encodeList(values, context, typeInfo);
+    const payloads = toPayloadsWithContext(this.converter.payloadConverter, context, values, typeInfo);
+    return this.checked(payloads, context);
+  }
+
+  private async encodeList(
+    values: readonly unknown[],
+    context: SerializationContext | undefined,
+    typeInfo: TypeInfos | undefined,
   ): Promise<Payloads | undefined> {
     const payloads = await encodeToPayloadsWithContext(this.converter, context, values, typeInfo);
-    await this.sizes?.payloads(named('data', context), payloads); // D2
-    return payloads && { payloads };
+    return await this.checked(payloads, context);
+  }
+
+  /** D2 */
+  private checked(
+    payloads: Payload[] | undefined,
+    context: SerializationContext | undefined,
+  ): Soon<Payloads | undefined> {
+    const list = payloads && { payloads };
+    const waits = this.sizes?.payloads(() => named('data', context), payloads);
+    return waits === undefined ? list : waits.then(() => list);
   }
 
   /** All values of a list. */
-  async fromPayloads(
+  fromPayloads(
     list: Payloads | undefined,
     context?: SerializationContext,
     typeInfo?: TypeInfos,
-  ): Promise<unknown[]> {
-    return await decodeArrayFromPayloads(this.converter, list?.payloads, context, typeInfo);
+  ): Soon<unknown[]> {
+    const payloads = list?.payloads;
+    if (hasWireStages(this.converter) || payloads?.some(isReferencePayload)) {
+      return decodeArrayFromPayloads(this.converter, payloads, context, typeInfo);
+    }
+    return arrayFromPayloads(this.converter.payloadConverter, payloads, context, typeInfo);
   }
 
   /** The first value of a list, undefined for an empty one. */
@@ -82,20 +113,37 @@ export class DataPipe {
   }
 
   /** A record of values, for memos; undefined values are left out. */
-  async toPayloadMap(
-    map: Record<string, unknown>,
-    context?: SerializationContext,
-  ): Promise<Record<string, Payload>> {
+  toPayloadMap(map: Record<string, unknown>, context?: SerializationContext): Soon<Record<string, Payload>> {
     const defined = Object.entries(map).filter(([, value]) => value !== undefined);
-    const fields = await encodeMapToPayloads(this.converter, Object.fromEntries(defined), context);
-    await this.sizes?.memo(named('memo', context), fields); // D2
-    return fields;
+    if (hasWireStages(this.converter)) return this.encodeMap(Object.fromEntries(defined), context);
+    const { payloadConverter } = this.converter;
+    const fields = Object.fromEntries(
+      defined.map(([key, value]) => [key, payloadConverter.toPayload(value, context)]),
+    );
+    return this.checkedMemo(fields, context);
+  }
+
+  private async encodeMap(
+    map: Record<string, unknown>,
+    context: SerializationContext | undefined,
+  ): Promise<Record<string, Payload>> {
+    return await this.checkedMemo(await encodeMapToPayloads(this.converter, map, context), context);
+  }
+
+  /** D2 */
+  private checkedMemo(
+    fields: Record<string, Payload>,
+    context: SerializationContext | undefined,
+  ): Soon<Record<string, Payload>> {
+    const waits = this.sizes?.memo(() => named('memo', context), fields);
+    return waits === undefined ? fields : waits.then(() => fields);
   }
 
   /** What interceptors have put into headers; undefined for nothing. */
-  async toHeader(headers: Headers, context?: SerializationContext): Promise<Header | undefined> {
+  toHeader(headers: Headers, context?: SerializationContext): Soon<Header | undefined> {
     if (Object.keys(headers).length === 0) return undefined;
-    return { fields: (await encodeMap(wireCodecs(this.converter), headers, context)) ?? {} };
+    const encoded = encodeMap(wireCodecs(this.converter), headers, context);
+    return encoded.then((fields) => ({ fields: fields ?? {} }));
   }
 
   async fromPayloadMap(
@@ -105,12 +153,20 @@ export class DataPipe {
     return await decodeMapFromPayloads(this.converter, map, context);
   }
 
-  async toUserMetadata(
+  toUserMetadata(
     summary: string | undefined,
     details: string | undefined,
     context?: SerializationContext,
-  ): Promise<UserMetadata | undefined> {
+  ): Soon<UserMetadata | undefined> {
     if (summary === undefined && details === undefined) return undefined;
+    return this.encodeUserMetadata(summary, details, context);
+  }
+
+  private async encodeUserMetadata(
+    summary: string | undefined,
+    details: string | undefined,
+    context: SerializationContext | undefined,
+  ): Promise<UserMetadata> {
     return {
       ...(summary !== undefined && { summary: await encodeToPayload(this.converter, summary, context) }),
       ...(details !== undefined && { details: await encodeToPayload(this.converter, details, context) }),

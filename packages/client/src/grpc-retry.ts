@@ -1,5 +1,5 @@
 /**
- * Retries of unary calls, as a grpc-js interceptor.
+ * Retries of unary calls, also as a grpc-js interceptor.
  *
  * Owns    which statuses are worth another attempt, and how long to wait before it.
  * G1  A call is repeated only while its own deadline allows; past it the status is DEADLINE_EXCEEDED and tells the
@@ -104,71 +104,128 @@ function deadlineMs(deadline: Date | number | undefined): number {
   return typeof deadline === 'number' ? deadline : deadline.getTime();
 }
 
+/** A call as its attempts see it. */
+export interface RepeatedCall {
+  /**
+   * Begins the next attempt.
+   * @throws {Error} none can be made: the connection was closed
+   */
+  again(): void;
+  /** No further attempt: the call ends with this status. */
+  finish(status: StatusObject): void;
+}
+
+/** The attempts of one call: whether there is another, when it begins, and which status the call ends with. */
+export class Attempts {
+  private made = 1;
+  private begunAtMs = Date.now();
+  private timer: NodeJS.Timeout | undefined;
+  private failure: StatusObject | undefined;
+
+  /** @param deadline  of the call, for all attempts */
+  constructor(
+    private readonly options: GrpcRetryOptions,
+    private readonly deadline: Date | number | undefined,
+    private readonly call: RepeatedCall,
+  ) {}
+
+  /** Whether the first attempt is still the one. */
+  get areFirst(): boolean {
+    return this.made === 1;
+  }
+
+  /** The attempt under way has ended. */
+  ended(status: StatusObject): void {
+    if (status.code === grpcStatus.OK) {
+      this.call.finish(status);
+      return;
+    }
+    if (brokeOff(Date.now() - this.begunAtMs, status)) this.made = 1; // G3
+    if (!this.options.retryableDecider(this.made, status)) {
+      this.call.finish(status);
+      return;
+    }
+    this.failure = status;
+    const waitMs = this.options.delayFunction(this.made, status);
+    const leftMs = deadlineMs(this.deadline) - Date.now();
+    this.timer =
+      waitMs >= leftMs
+        ? setTimeout(() => this.finishLate(status), Math.max(0, leftMs)) // G1: no attempt fits any more
+        : setTimeout(() => this.next(status), waitMs);
+  }
+
+  /** Ends a wait between two attempts, and the call with it (G2); false while an attempt is under way. */
+  cancelWait(): boolean {
+    if (this.timer === undefined) return false;
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const details = `Cancelled on client after ${this.made} attempts; ${this.lastFailure()}`;
+    this.call.finish({ code: grpcStatus.CANCELLED, details, metadata: new (grpc().Metadata)() });
+    return true;
+  }
+
+  private lastFailure(): string {
+    const { code, details } = this.failure!;
+    return `the last one failed with ${grpc().status[code]}: ${details}`;
+  }
+
+  private finishLate({ metadata }: StatusObject): void {
+    this.timer = undefined;
+    const details = `Deadline exceeded after ${this.made} attempts; ${this.lastFailure()}`;
+    this.call.finish({ code: grpcStatus.DEADLINE_EXCEEDED, details, metadata });
+  }
+
+  private next(failed: StatusObject): void {
+    this.timer = undefined;
+    this.made++;
+    this.begunAtMs = Date.now();
+    try {
+      this.call.again();
+    } catch {
+      this.call.finish(failed); // the connection was closed while this call waited: its last failure stands
+    }
+  }
+}
+
+const optionsOfInterceptors = new WeakMap<Interceptor, GrpcRetryOptions>();
+
+/** What an interceptor of `makeGrpcRetryInterceptor` was made with; undefined for any other. */
+export function retryOptionsOf(interceptor: Interceptor): GrpcRetryOptions | undefined {
+  return optionsOfInterceptors.get(interceptor);
+}
+
 /** An interceptor that repeats failed unary calls as `retryOptions` decide. */
-export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: GrpcRetryOptions): Interceptor {
-  return (options, nextCall) => {
-    const { InterceptingCall, Metadata } = grpc();
+export function makeGrpcRetryInterceptor(retryOptions: GrpcRetryOptions): Interceptor {
+  const interceptor: Interceptor = (options, nextCall) => {
+    const { InterceptingCall } = grpc();
     const { requestStream, responseStream } = options.method_definition;
     if (requestStream || responseStream) return new InterceptingCall(nextCall(options));
 
-    const giveUpAtMs = deadlineMs(options.deadline);
     let metadata: GrpcMetadata;
     let message: unknown;
     let listener: InterceptingListener;
     let response: unknown;
-    let attempt = 1;
-    let begunAtMs = Date.now();
-    let timer: NodeJS.Timeout | undefined;
-    let failure: StatusObject;
     let current = nextCall(options);
-
-    const lastFailure = () => `the last one failed with ${grpc().status[failure.code]}: ${failure.details}`;
-
-    const finish = (final: StatusObject) => {
-      // The message is held back until the status is known: the listener must see one of each.
-      if (final.code === grpcStatus.OK && response !== undefined) listener.onReceiveMessage(response);
-      listener.onReceiveStatus(final);
-    };
-    const onStatus = (received: StatusObject) => {
-      if (brokeOff(Date.now() - begunAtMs, received)) attempt = 1; // G3
-      if (received.code === grpcStatus.OK || !retryableDecider(attempt, received)) {
-        finish(received);
-        return;
-      }
-      failure = received;
-      const waitMs = delayFunction(attempt, received);
-      const leftMs = giveUpAtMs - Date.now();
-      if (waitMs >= leftMs) {
-        // G1: no attempt fits any more
-        const details = `Deadline exceeded after ${attempt} attempts; ${lastFailure()}`;
-        timer = setTimeout(
-          () => finish({ code: grpcStatus.DEADLINE_EXCEEDED, details, metadata: received.metadata }),
-          Math.max(0, leftMs),
-        );
-        return;
-      }
-      timer = setTimeout(() => {
-        timer = undefined;
-        attempt++;
-        begunAtMs = Date.now();
+    const attempts = new Attempts(retryOptions, options.deadline, {
+      again() {
         response = undefined;
-        try {
-          current = nextCall(options);
-        } catch {
-          finish(received); // the connection was closed while this call waited: its last failure stands
-          return;
-        }
+        current = nextCall(options);
         current.start(metadata.clone(), {
           onReceiveMetadata: () => {},
           onReceiveMessage: (received) => {
             response = received;
           },
-          onReceiveStatus: onStatus,
+          onReceiveStatus: (received) => attempts.ended(received),
         });
         current.sendMessage(message);
         current.halfClose();
-      }, waitMs);
-    };
+      },
+      finish(final) {
+        // The message is held back until the status is known: the listener must see one of each.
+        if (final.code === grpcStatus.OK && response !== undefined) listener.onReceiveMessage(response);
+        listener.onReceiveStatus(final);
+      },
+    });
 
     return new InterceptingCall(current, {
       start(startMetadata, startListener, next) {
@@ -180,7 +237,7 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
           onReceiveMessage: (received: unknown) => {
             response = received;
           },
-          onReceiveStatus: onStatus,
+          onReceiveStatus: (received: StatusObject) => attempts.ended(received),
         } as InterceptingListener);
       },
       sendMessage(sent, next) {
@@ -188,16 +245,12 @@ export function makeGrpcRetryInterceptor({ delayFunction, retryableDecider }: Gr
         next(sent);
       },
       cancel(next) {
-        if (timer !== undefined) {
-          clearTimeout(timer); // G2
-          timer = undefined;
-          const details = `Cancelled on client after ${attempt} attempts; ${lastFailure()}`;
-          finish({ code: grpcStatus.CANCELLED, details, metadata: new Metadata() });
-          return;
-        }
-        if (attempt === 1) next();
+        if (attempts.cancelWait()) return; // G2
+        if (attempts.areFirst) next();
         else current.cancelWithStatus(grpcStatus.CANCELLED, 'Cancelled on client');
       },
     });
   };
+  optionsOfInterceptors.set(interceptor, retryOptions);
+  return interceptor;
 }

@@ -45,18 +45,29 @@ export class SizeCheck {
 
   /**
    * @param what  names the field for messages
+   * @returns undefined where there is nothing to ask the server about (Z1)
    * @throws {PayloadTooLargeError} the server would refuse the list
    */
-  async payloads(what: string, list: readonly Payload[] | undefined): Promise<void> {
-    const bytes = payloadsBytes(list);
-    if (bytes <= ASK_FROM_BYTES) return; // Z1
-    checkPayloads(what, list, await this.#limits(), (message) => this.#warn('payloads', message));
+  payloads(what: () => string, list: readonly Payload[] | undefined): Promise<void> | undefined {
+    if (payloadsBytes(list) <= ASK_FROM_BYTES) return undefined; // Z1
+    return this.#limits().then((limits) =>
+      checkPayloads(what(), list, limits, (message) => this.#warn('payloads', message)),
+    );
   }
 
-  /** @throws {PayloadTooLargeError} the server would refuse the memo */
-  async memo(what: string, fields: Readonly<Record<string, Payload>>): Promise<void> {
-    const limits = memoBytes(fields) <= ASK_FROM_BYTES ? DEFAULT_PAYLOAD_LIMITS : await this.#limits();
-    checkMemo(what, fields, limits, (message) => this.#warn('memo', message));
+  /**
+   * @param what  names the memo for messages
+   * @returns undefined where there is nothing to ask the server about (Z1)
+   * @throws {PayloadTooLargeError} the server would refuse the memo
+   */
+  memo(what: () => string, fields: Readonly<Record<string, Payload>>): Promise<void> | undefined {
+    const bytes = memoBytes(fields);
+    if (bytes <= DEFAULT_PAYLOAD_LIMITS.memoWarnBytes) return undefined; // Z1
+    const check = (limits: PayloadLimits) =>
+      checkMemo(what(), fields, limits, (message) => this.#warn('memo', message));
+    if (bytes > ASK_FROM_BYTES) return this.#limits().then(check);
+    check(DEFAULT_PAYLOAD_LIMITS);
+    return undefined;
   }
 
   #limits(): Promise<PayloadLimits> {

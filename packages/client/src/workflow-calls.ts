@@ -70,13 +70,13 @@ export function contextOf({ namespace }: CallSite, workflowId: string): Workflow
   return { type: 'workflow', namespace, workflowId };
 }
 
-/** What start and signalWithStart have in common. */
-async function startFields(
+/** The request of a start; signalWithStart adds its signal to it. */
+async function startRequest(
   site: CallSite,
   workflowType: string,
   headers: Headers,
   options: CompiledWorkflowOptions,
-) {
+): Promise<StartWorkflowExecutionRequest> {
   const { workflowId, memo, searchAttributes, typedSearchAttributes, retry, priority, typeInfo } = options;
   const context = contextOf(site, workflowId);
   return {
@@ -104,15 +104,6 @@ async function startFields(
     userMetadata: await site.data.toUserMetadata(options.staticSummary, options.staticDetails, context),
     priority: priority === undefined ? undefined : compilePriority(priority),
     versioningOverride: options.versioningOverride,
-  };
-}
-
-async function startRequest(
-  site: CallSite,
-  { workflowType, headers, options }: WorkflowStartInput,
-): Promise<StartWorkflowExecutionRequest> {
-  return {
-    ...(await startFields(site, workflowType, headers, options)),
     requestEagerExecution: options.requestEagerStart,
   };
 }
@@ -123,14 +114,15 @@ function alreadyStarted(workflowId: string, workflowType: string, cause: unknown
 }
 
 export async function startWorkflow(site: CallSite, input: WorkflowStartInput): Promise<WorkflowStartOutput> {
-  const request = await startRequest(site, input);
-  const { workflowId } = input.options;
+  const { workflowType, headers, options } = input;
+  const { workflowId } = options;
+  const request = await startRequest(site, workflowType, headers, options);
   try {
     const response = await site.workflowService.startWorkflowExecution(request);
     return { runId: response.runId ?? '', eagerlyStarted: response.eagerWorkflowTask !== undefined };
   } catch (error) {
     if (isGrpcServiceError(error) && error.code === grpcStatus.ALREADY_EXISTS) {
-      throw alreadyStarted(workflowId, input.workflowType, error);
+      throw alreadyStarted(workflowId, workflowType, error);
     }
     rethrowGrpcError(error, { doing: 'start workflow', namespace: site.namespace, workflowId });
   }
@@ -140,7 +132,7 @@ export async function signalWithStart(site: CallSite, input: WorkflowSignalWithS
   const { workflowType, headers, options, signalName, signalArgs, signalTypeInfo } = input;
   const { workflowId } = options;
   const request = {
-    ...(await startFields(site, workflowType, headers, options)),
+    ...(await startRequest(site, workflowType, headers, options)),
     signalName,
     signalInput: await site.data.toPayloads(
       signalArgs,
@@ -356,11 +348,7 @@ export async function startUpdateWithStart(
   if (workflowStartOptions.workflowIdConflictPolicy === undefined) {
     throw new ValueError('WithStartWorkflowOperation needs a workflowIdConflictPolicy');
   }
-  const start = await startRequest(site, {
-    workflowType,
-    options: workflowStartOptions,
-    headers: workflowStartHeaders,
-  });
+  const start = await startRequest(site, workflowType, workflowStartHeaders, workflowStartOptions);
   const update = await updateRequest(
     site,
     {

@@ -184,7 +184,9 @@ export class WorkflowClient extends BaseClient {
     options: WithWorkflowArgs<T, WorkflowOptions>,
   ): WorkflowStartInput {
     const { type, typeInfo } = extractWorkflowTypeAndConfig(workflowTypeOrFunc, options.typeInfo);
-    return { workflowType: type, headers: {}, options: compileWorkflowOptions({ ...options, typeInfo }) };
+    const compiled = compileWorkflowOptions<WorkflowOptions>(options);
+    compiled.typeInfo = typeInfo; // compiling makes an object of its own
+    return { workflowType: type, headers: {}, options: compiled };
   }
 
   /**
