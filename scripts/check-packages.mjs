@@ -83,7 +83,7 @@ async function publint(tarball) {
   await must([process.execPath, packageBin('publint'), 'run', tarball, '--strict'], { quiet: true });
 }
 
-/** Node.js resolution, old and new, as ESM and as CommonJS; wildcard exports are covered by running the code. */
+/** Every resolution there is, that of before `exports` too, as ESM and as CommonJS; wildcard exports are covered by running the code. */
 async function attw(tarball) {
   await must(
     [
@@ -91,7 +91,7 @@ async function attw(tarball) {
       packageBin('@arethetypeswrong/cli', 'attw'),
       tarball,
       '--profile',
-      'node16',
+      'strict',
       '--format',
       'ascii',
     ],

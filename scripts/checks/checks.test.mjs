@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { typesVersions } from '../tools/pack.mjs';
 import { installedMatchesLock } from '../tools/setup.mjs';
 import { anchorsOf, codesInRust, codesInTypeScript } from './docs.mjs';
 import { declares, fragmentsOf, withImagined } from './fragments.mjs';
@@ -144,6 +145,20 @@ test('what a fragment leaves out is added behind it, with what that needs, and o
   assert.equal(withImagined('const { db } = x;', names), 'const { db } = x;\nexport {};\n');
   assert.equal(declares("import {\n  db,\n} from 'x';", 'db'), true);
   assert.equal(declares("import { dbs } from 'x'; db.get();", 'db'), false);
+});
+
+test('entries of a package are told to compilers that do not read exports', () => {
+  const exports = {
+    '.': { types: './lib/index.d.ts', default: './lib/index.js' },
+    './runtime': { types: './lib/runtime/index.d.ts', default: './lib/runtime/index.js' },
+    './temporal/*': { types: './lib/temporal/*.d.ts', default: './lib/temporal/*.js' },
+    './lib/*': { types: './lib/*.d.ts', default: './lib/*.js' },
+    './package.json': './package.json',
+  };
+  assert.deepEqual(typesVersions(exports), {
+    '*': { runtime: ['lib/runtime/index.d.ts'], 'temporal/*': ['lib/temporal/*.d.ts'] },
+  });
+  assert.equal(typesVersions({ '.': exports['.'] }), undefined);
 });
 
 test('an installation that differs from the lock file is seen', async () => {

@@ -41,10 +41,22 @@ export async function stageAll(dir, platforms) {
   for (const { short, dir: from, manifest } of inLayerOrder()) {
     const { devDependencies, scripts, ...published } = manifest;
     published.files = [...(manifest.files ?? []), '!lib/**/testing/**']; // helpers of tests
+    published.typesVersions = typesVersions(manifest.exports);
     if (short === 'core') published.optionalDependencies = { ...published.optionalDependencies, ...addons };
     staged.push(await stage(join(dir, short), from, published));
   }
   return staged;
+}
+
+/**
+ * Where types of further entries are, for projects that resolve modules as before `exports` ("moduleResolution": "node",
+ * which "module": "commonjs" implied until TypeScript 6): there a type that is not found is silently `any`.
+ */
+export function typesVersions(exports = {}) {
+  const entries = Object.entries(exports)
+    .filter(([entry, target]) => entry !== '.' && !entry.startsWith('./lib/') && target.types)
+    .map(([entry, target]) => [entry.slice(2), [target.types.slice(2)]]);
+  return entries.length === 0 ? undefined : { '*': Object.fromEntries(entries) };
 }
 
 async function stage(to, from, manifest) {
