@@ -59,7 +59,6 @@ describe('outside of workflows', () => {
     upsertSearchAttributes: () => workflow.upsertSearchAttributes({}),
     setCurrentDetails: () => workflow.setCurrentDetails(''),
     getCurrentDetails: () => workflow.getCurrentDetails(),
-    uuid4: () => workflow.uuid4(),
     workflowRandom: () => workflow.workflowRandom.random(),
     getRandomStream: () => workflow.getRandomStream('s').random(),
     createEventGroup: () => workflow.createEventGroup('g'),
@@ -86,6 +85,8 @@ describe('outside of workflows', () => {
 
   it('definitions, options and types can be made and used', () => {
     expect(workflow.inWorkflowContext()).toBe(false);
+    expect(workflow.uuid4()).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    expect(workflow.uuid4()).not.toBe(workflow.uuid4());
     expect(workflow.defineSignal('s')).toEqual({ type: 'signal', name: 's' });
     expect(workflow.isCancellation(new Error('no'))).toBe(false);
     expect(() => proxyActivities<any>({} as never)).toThrow(/scheduleToCloseTimeout or startToCloseTimeout/);

@@ -24,6 +24,11 @@ export function isReservedName(name: string): boolean {
   return name.startsWith(TEMPORAL_RESERVED_PREFIX) && !allowed.some((allows) => allows(name));
 }
 
+/** Whether messages of this name are between SDKs: users' interceptors do not see them. */
+export function isInternalName(name: string): boolean {
+  return name.startsWith(TEMPORAL_RESERVED_PREFIX);
+}
+
 /** @throws {ValueError} the name is reserved */
 export function throwIfReservedName(kind: ReservableKind | (string & {}), name: string): void {
   if (!isReservedName(name)) return;

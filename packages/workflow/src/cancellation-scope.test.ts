@@ -1,4 +1,5 @@
 import { ApplicationFailure } from '@perdure/common';
+import { NO_PARENT } from './cancellation-scope';
 import {
   AsyncLocalStorage,
   CancellationScope,
@@ -278,6 +279,21 @@ describe('a trigger', () => {
     await s.commands([job.start()]);
     expect(await s.commands([job.cancel()])).toEqual([{ completeWorkflowExecution: { result: [7, true] } }]);
   });
+});
+
+it('scopes of a derived class are made by its own shortcuts, and a scope without a parent is not the workflow', async () => {
+  class Named extends CancellationScope {}
+  const seen: unknown[] = [];
+  const s = scenario(async () => {
+    await Named.cancellable(async () => seen.push(CancellationScope.current() instanceof Named));
+    await Named.nonCancellable(async () => seen.push(CancellationScope.current() instanceof Named));
+    await Named.withTimeout('1 minute', async () => seen.push(CancellationScope.current() instanceof Named));
+    const alone = new CancellationScope({ parent: NO_PARENT, timeout: null as never, cancellable: true });
+    alone.cancel();
+    await alone.cancelRequested.catch((error) => seen.push(error.message));
+  });
+  await s.commands([job.start()]);
+  expect(seen).toEqual([true, true, true, 'Cancellation scope cancelled']);
 });
 
 describe('AsyncLocalStorage', () => {

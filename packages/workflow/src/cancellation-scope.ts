@@ -41,7 +41,8 @@ export class CancellationScope implements CancelListener {
 
   constructor(options?: CancellationScopeOptions) {
     this.#run = requireRun('CancellationScope');
-    if (options?.timeout !== undefined) this.timeout = msToNumber(options.timeout);
+    const timeout = options?.timeout ?? undefined; // plain JavaScript passes on null, too
+    if (timeout !== undefined) this.timeout = msToNumber(timeout);
     this.cancellable = options?.cancellable ?? true;
     if (options?.parent === NO_PARENT) return;
     const parent = options?.parent ?? CancellationScope.current();
@@ -115,7 +116,7 @@ export class CancellationScope implements CancelListener {
 
   /** Asks everything in this scope to cancel. Does nothing the second time, and nothing if not cancellable. */
   cancel(): void {
-    const what = this.parent === undefined ? 'Workflow' : 'Cancellation scope';
+    const what = this.#run.rootScope === this ? 'Workflow' : 'Cancellation scope';
     this.cancelWith(new CancelledFailure(`${what} cancelled`));
   }
 
@@ -152,20 +153,22 @@ export class CancellationScope implements CancelListener {
     return currentScope(requireRun('CancellationScope.current()'));
   }
 
+  // biome-ignore-start lint/complexity/noThisInStatic: of a class derived from this one, these make its instances
   /** Runs `fn` in a child scope that can be cancelled. */
   static cancellable<T>(fn: () => Promise<T>): Promise<T> {
-    return new CancellationScope({ cancellable: true }).run(fn);
+    return new this({ cancellable: true }).run(fn);
   }
 
   /** Runs `fn` in a child scope that no cancellation reaches. */
   static nonCancellable<T>(fn: () => Promise<T>): Promise<T> {
-    return new CancellationScope({ cancellable: false }).run(fn);
+    return new this({ cancellable: false }).run(fn);
   }
 
   /** Runs `fn` in a child scope that is cancelled after `timeout`. */
   static withTimeout<T>(timeout: Duration, fn: () => Promise<T>): Promise<T> {
-    return new CancellationScope({ cancellable: true, timeout }).run(fn);
+    return new this({ cancellable: true, timeout }).run(fn);
   }
+  // biome-ignore-end lint/complexity/noThisInStatic: see above
 }
 
 /** The scope of the running code. */

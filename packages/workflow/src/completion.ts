@@ -16,7 +16,7 @@ import {
 import type { WorkflowCommand } from '@perdure/proto/temporal/sdk/core/workflow_commands/workflow_commands';
 import { traceCommand } from './commands';
 import { ContinueAsNew } from './continue-as-new';
-import { describeError, UnserializableValueError } from './errors';
+import { UnserializableValueError } from './errors';
 import { logFor } from './log';
 import { toPayload, workflowContext } from './payloads';
 import { failsWorkflow, safeErrorToFailure } from './runtime/failures';
@@ -89,10 +89,14 @@ function end(run: Run, command: WorkflowCommand, cause?: unknown): void {
   run.completed = true;
   run.commands.push(command);
   if (run.worker.registration.traceCommands) traceCommand(run, command, cause);
-  if (command.failWorkflowExecution === undefined) warnOfUnfinishedHandlers(run);
 }
 
-function warnOfUnfinishedHandlers(run: Run): void {
+/**
+ * To be called at the end of the activation in which the run has ended, other than by a failure: until then handlers may
+ * finish.
+ * @throws what an interceptor of log lines throws
+ */
+export function warnOfUnfinishedHandlers(run: Run): void {
   const running = run.runningHandlers;
   if (running === undefined || running.size === 0 || run.replaying) return;
   const warned = [...running].filter(
@@ -101,23 +105,19 @@ function warnOfUnfinishedHandlers(run: Run): void {
   for (const kind of ['update', 'signal'] as const) {
     const names = warned.filter((handler) => handler.kind === kind);
     if (names.length === 0) continue;
-    try {
-      logFor(
-        run,
-        'WARN',
-        `[TMPRL1102] Workflow finished while ${kind} handlers are still running: what they were doing is abandoned` +
-          `${kind === 'update' ? ', and the clients that wait for them get an error' : ''}. ` +
-          'Wait with `await condition(allHandlersFinished)` before returning, or set ' +
-          '`unfinishedPolicy: HandlerUnfinishedPolicy.ABANDON` where that is meant.',
-        {
-          [kind === 'update' ? 'updateHandlers' : 'signalHandlers']: names.map(({ name, updateId }) => ({
-            name,
-            id: updateId,
-          })),
-        },
-      );
-    } catch (error) {
-      run.failTask(new Error(`a warning could not be logged: ${describeError(error)}`));
-    }
+    logFor(
+      run,
+      'WARN',
+      `[TMPRL1102] Workflow finished while ${kind} handlers are still running: what they were doing is abandoned` +
+        `${kind === 'update' ? ', and the clients that wait for them get an error' : ''}. ` +
+        'Wait with `await condition(allHandlersFinished)` before returning, or set ' +
+        '`unfinishedPolicy: HandlerUnfinishedPolicy.ABANDON` where that is meant.',
+      {
+        [kind === 'update' ? 'updateHandlers' : 'signalHandlers']: names.map(({ name, updateId }) => ({
+          name,
+          id: updateId,
+        })),
+      },
+    );
   }
 }

@@ -191,6 +191,14 @@ it('an upsert of nothing is no command: servers refuse the task of one', async (
 });
 
 describe('memo', () => {
+  it('is empty where there is none', async () => {
+    let memo: unknown;
+    await completed(() => {
+      memo = workflowInfo().memo;
+    });
+    expect(memo).toEqual({});
+  });
+
   it('upserts merge, and null removes', async () => {
     let memo: unknown;
     const s = scenario(async () => {

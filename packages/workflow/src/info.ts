@@ -125,7 +125,7 @@ function makeInfo(run: Run): WorkflowInfo {
   const root = init.rootWorkflow;
   const startTime = optionalTsToDate(init.startTime) ?? new Date(run.nowMs);
   const version = history.deploymentVersion;
-  const memo = currentMemo(run);
+  const memo = currentMemo(run) ?? {};
   return Object.freeze({
     workflowId: run.workflowId,
     runId: run.runId,

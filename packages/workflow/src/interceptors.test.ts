@@ -27,6 +27,44 @@ const scenarioWith = (workflow: (...args: any[]) => unknown, ...interceptors: Wo
   });
 
 describe('inbound interceptors', () => {
+  it('do not see messages of the SDKs among themselves', async () => {
+    const seen: string[] = [];
+    const note = <I, R>(name: string, input: I, next: (input: I) => R): R => {
+      seen.push(name);
+      return next(input);
+    };
+    const workflow = async () => {
+      let done = 0;
+      const handled = () => void done++;
+      for (const name of ['__temporal_workflow_stream_publish', 'publish'])
+        setHandler(defineSignal(name), handled);
+      for (const name of ['__temporal_workflow_stream_poll', 'poll']) {
+        setHandler(defineUpdate(name), handled, { validator: () => undefined });
+      }
+      for (const name of ['__temporal_workflow_stream_offset', 'offset'])
+        setHandler(defineQuery(name), () => done);
+      await condition(() => done > 4);
+    };
+    const s = scenarioWith(workflow, {
+      inbound: [
+        {
+          handleSignal: (input, next) => note(input.signalName, input, next),
+          validateUpdate: (input, next) => note(`valid ${input.name}`, input, next),
+          handleUpdate: (input, next) => note(input.name, input, next),
+          handleQuery: (input, next) => note(input.queryName, input, next),
+        },
+      ],
+    });
+    await s.commands([job.start()]);
+    for (const prefix of ['__temporal_workflow_stream_', '']) {
+      await s.commands([job.signal(`${prefix}publish`)]);
+      await s.commands([job.update(`${prefix}poll`)]);
+      const [{ respondToQuery }] = await s.commands([job.query(`${prefix}offset`)]);
+      expect(respondToQuery.succeeded).toBeDefined();
+    }
+    expect(seen).toEqual(['publish', 'valid poll', 'poll', 'offset']);
+  });
+
   it('surround the workflow function, the first outermost', async () => {
     const wrap = (mark: string): WorkflowInterceptors => ({
       inbound: [

@@ -6,7 +6,7 @@
  * Y2  Whatever a handler does, there is exactly one answer for each query.
  */
 import type { Payload } from '@perdure/common';
-import { throwIfReservedName } from '@perdure/common/lib/reserved';
+import { isInternalName, throwIfReservedName } from '@perdure/common/lib/reserved';
 import type { WorkflowMetadata } from '@perdure/proto/temporal/api/sdk/v1/workflow_metadata';
 import type { QueryWorkflow } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import { builtinQuery } from './builtin-queries';
@@ -54,7 +54,7 @@ export function queryWorkflow(run: Run, job: QueryWorkflow): void {
       registered as { inputTypes?: readonly any[] } | undefined,
     );
     const input: QueryInput = { queryId, queryName: name, args, headers: job.headers ?? {} };
-    if (!anyImplements(run.interceptors?.inbound, 'handleQuery')) {
+    if (isInternalName(name) || !anyImplements(run.interceptors?.inbound, 'handleQuery')) {
       succeed(run, queryId, answer(run, input), registered);
       return;
     }

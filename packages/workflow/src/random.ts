@@ -165,8 +165,9 @@ export function getRandomStream(name: string): WorkflowRandomStream {
   return new Stream(name);
 }
 
-/** A version 4 UUID, the same on every replay. */
+/** A version 4 UUID, the same on every replay. Outside a workflow it is drawn from `Math.random`. */
 export function uuid4(): string {
+  if (currentRun() === undefined) return uuidFrom(() => Math.random());
   return (currentContext()?.random ?? workflowRandom).uuid4();
 }
 

@@ -212,6 +212,24 @@ describe('handlers that still run', () => {
     });
   });
 
+  it('that end in the same activation, if after the workflow function, are not warned of', async () => {
+    const s = scenario(async () => {
+      let end: () => void = () => undefined;
+      const ended = new Promise<void>((resolve) => {
+        end = resolve;
+      });
+      setHandler(add, async () => {
+        end();
+        for (let i = 0; i < 20; i++) await undefined; // tidies up
+      });
+      await ended;
+    });
+    await s.commands([job.start()]);
+    const { sinkCalls, commands } = await s.activate([job.signal('add', 1)]);
+    expect(commands).toEqual([{ completeWorkflowExecution: {} }]);
+    expect(sinkCalls.map(({ args }) => args[0])).not.toContainEqual(expect.stringContaining('TMPRL1102'));
+  });
+
   it('when the workflow fails are not warned of', async () => {
     const s = scenario(async () => {
       setHandler(add, async () => sleep(10));

@@ -4,7 +4,7 @@
  * G1  A handler is called when its signal's job is applied; what it awaits goes on with everything else.
  * G2  A handler that throws ends the workflow just as if the workflow function had thrown.
  */
-import { throwIfReservedName } from '@perdure/common/lib/reserved';
+import { isInternalName, throwIfReservedName } from '@perdure/common/lib/reserved';
 import type { SignalWorkflow } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import type Long from 'long';
 import { withContext } from './async-context';
@@ -47,7 +47,7 @@ async function deliver(
   registered: RegisteredHandler,
 ): Promise<unknown> {
   const args = payloadsToArgs(run, job.input, registered as { inputTypes?: readonly any[] });
-  const interceptors = run.interceptors;
+  const interceptors = isInternalName(name) ? undefined : run.interceptors;
   if (interceptors === undefined) return await callHandler(run, name, registered, args);
   return intercept(interceptors.inbound, 'handleSignal', async (input: SignalInput) => {
     // An interceptor may have changed the name: the handler is that of the name it leaves.

@@ -9,7 +9,7 @@
  * U4  Updates that no handler takes until the end of their activation are rejected.
  */
 import { ApplicationFailure, TemporalFailure } from '@perdure/common';
-import { throwIfReservedName } from '@perdure/common/lib/reserved';
+import { isInternalName, throwIfReservedName } from '@perdure/common/lib/reserved';
 import type { DoUpdate } from '@perdure/proto/temporal/sdk/core/workflow_activation/workflow_activation';
 import { currentContext, withContext } from './async-context';
 import { emit } from './commands';
@@ -104,7 +104,7 @@ function validate(run: Run, validator: (...args: any[]) => void, input: UpdateIn
         );
       }
     };
-    const interceptors = run.interceptors;
+    const interceptors = isInternalName(input.name) ? undefined : run.interceptors;
     if (interceptors === undefined) innermost(input);
     else intercept(interceptors.inbound, 'validateUpdate', innermost)(input);
   } finally {
@@ -128,7 +128,7 @@ function handle(run: Run, input: UpdateInput, registered: RegisteredHandler): Pr
     registered === run.updates?.fallback
       ? await registered.handler(changed.name, ...changed.args)
       : await registered.handler(...changed.args);
-  const interceptors = run.interceptors;
+  const interceptors = isInternalName(input.name) ? undefined : run.interceptors;
   if (interceptors === undefined) return innermost(input);
   return intercept(interceptors.inbound, 'handleUpdate', innermost)(input);
 }

@@ -13,6 +13,7 @@ import {
   WorkflowActivationCompletion,
 } from '@perdure/proto/temporal/sdk/core/workflow_completion/workflow_completion';
 import { setHost } from '../async-context';
+import { warnOfUnfinishedHandlers } from '../completion';
 import { ActivationError, describeError, UnhandledRejectionError } from '../errors';
 import { anyImplements, type ConcludeActivationInput, type DisposeInput, intercept } from '../interceptors';
 import { rejectBufferedUpdates } from '../updates';
@@ -132,6 +133,10 @@ export function createRuntime(host: RuntimeHost, modules: Readonly<Record<string
 
   function succeeded(run: Run, commands: Run['commands']): Uint8Array {
     const progress = underway.progress;
+    const endsNow = run.completed && !run.over;
+    if (endsNow && !commands.some((command) => command.failWorkflowExecution !== undefined)) {
+      warnOfUnfinishedHandlers(run);
+    }
     if (run.readOnly === undefined) {
       run.commands = commands;
       rejectBufferedUpdates(run);
