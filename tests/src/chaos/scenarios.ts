@@ -34,16 +34,16 @@ async function restartServer(times: number, ...[world, random, load]: Parameters
   }
 }
 
-/** The faults themselves are the proxy's. */
-async function untilDone(load: { readonly done: boolean }): Promise<void> {
-  while (!load.done) await pause(50);
+/** The faults themselves are the proxy's, which goes on after this. */
+async function cutSeveralTimes(...[world, , load]: Parameters<Scenario>): Promise<void> {
+  while (!load.done && (world.proxy?.faults.cut ?? 0) < 3) await pause(50);
 }
 
 export const SCENARIOS = {
   kill: (...args) => endWorkers('SIGKILL', 4, ...args),
   sigterm: (...args) => endWorkers('SIGTERM', 4, ...args),
   restart: (...args) => restartServer(2, ...args),
-  proxy: (_world, _random, load) => untilDone(load),
+  proxy: cutSeveralTimes,
   everything: async (...args) => {
     await Promise.all([
       endWorkers('SIGKILL', 3, ...args),

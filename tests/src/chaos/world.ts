@@ -11,6 +11,12 @@ import { type DevServer, startDevServer } from '@perdure/dev-server';
 import { type Program, startProgram, within } from '../support/programs';
 import { UnsteadyProxy } from '../support/unsteady-proxy';
 
+/** For a process to start or to end: more than either takes anywhere. */
+const LIMIT_MS = 120_000;
+
+/** How long the network is unsteady; the load of a campaign takes less. */
+const UNSTEADY_MS = 60_000;
+
 export interface WorldOptions {
   readonly taskQueue: string;
   readonly seed: number;
@@ -38,6 +44,8 @@ export class World {
     const directory = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'perdure-chaos-'));
     const server = await startDevServer(serverOptions(directory, options.durable));
     const proxy = options.proxy ? await UnsteadyProxy.listen(server.address, options.seed) : undefined;
+    // On a machine that takes longer for a call than the network stands nothing would ever get through.
+    setTimeout(() => proxy?.calm(), UNSTEADY_MS).unref();
     const world = new World(options, directory, server, proxy);
     await Promise.all([world.startWorker(), world.startWorker()]);
     return world;
@@ -60,7 +68,7 @@ export class World {
       CHAOS_FILE: join(this.directory, 'activities'),
     });
     this.workers.push(worker);
-    await worker.says('polling', 30_000);
+    await worker.says('polling', LIMIT_MS);
   }
 
   /** Ends a worker that lives, and waits for its end. */
@@ -70,7 +78,7 @@ export class World {
     this.workers.splice(index, 1);
     this.#ended.push(worker);
     worker.child.kill(signal);
-    const how = await within(worker.ended, 40_000, worker);
+    const how = await within(worker.ended, LIMIT_MS, worker);
     this.counts[signal === 'SIGKILL' ? 'killed' : 'stopped']++;
     if (how !== (signal === 'SIGKILL' ? 'SIGKILL' : 0)) {
       this.complaints.push(`a worker ended with ${how} on ${signal}:\n${worker.output()}`);

@@ -1,4 +1,5 @@
 /** What the chaos campaigns run: activities in a row, signals at any time, all of it told in the result. */
+import type { Duration } from '@perdure/common';
 import { condition, defineQuery, defineSignal, proxyActivities, setHandler, sleep } from '@perdure/workflow';
 
 export const STEPS = 5;
@@ -13,12 +14,12 @@ export interface Seen {
 export const pokeSignal = defineSignal<[number]>('poke');
 export const seenQuery = defineQuery<Seen>('seen');
 
-const { work } = proxyActivities<{ work(workflow: number, step: number): Promise<string> }>({
-  startToCloseTimeout: '3s',
-  retry: { initialInterval: '50ms', backoffCoefficient: 1 },
-});
-
-export async function steady(workflow: number): Promise<Seen> {
+/** @param activityTimeout after which an activity is tried again: its worker may be gone */
+export async function steady(workflow: number, activityTimeout: Duration): Promise<Seen> {
+  const { work } = proxyActivities<{ work(workflow: number, step: number): Promise<string> }>({
+    startToCloseTimeout: activityTimeout,
+    retry: { initialInterval: '50ms', backoffCoefficient: 1 },
+  });
   const seen: Seen = { tokens: [], signals: [] };
   setHandler(pokeSignal, (n) => void seen.signals.push(n));
   setHandler(seenQuery, () => seen);
