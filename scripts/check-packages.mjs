@@ -18,6 +18,8 @@ const MAX_CLIENT_INSTALL_MB = 12;
 /** A worker for activities alone. */
 const MAX_ACTIVITIES_INSTALL_MB = 25;
 const MB = 1_000_000;
+/** For what hangs: each of these takes seconds. */
+const TIMEOUT_MS = 300_000;
 
 const ACTIVITY_WORKERS = [
   {
@@ -140,7 +142,7 @@ async function helloFromTarballs(type) {
       cwd: dir,
       env: { TEMPORAL_ADDRESS: server.address },
       quiet: true,
-      timeoutMs: 60_000,
+      timeoutMs: TIMEOUT_MS,
     });
     if (code !== 0 || !output.includes(`result: Hello, ${type}!`)) {
       throw new Error(`client ended with status ${code}:\n${output}\nworker:\n${log}`);
@@ -171,7 +173,7 @@ async function ordersFromTarballs() {
     cwd: dir,
     env: { NODE_OPTIONS: '' },
     quiet: true,
-    timeoutMs: 120_000,
+    timeoutMs: TIMEOUT_MS,
   });
   const passed = /^# pass ([0-9]+)$/m.exec(output)?.[1];
   const wanted = (await readFile(join(dir, 'src', 'orders.test.ts'), 'utf8')).match(/^test\(/gm).length;
@@ -205,18 +207,26 @@ async function activitiesAlone(name, packages, workerFile, maxMb) {
   const worker = spawn(process.execPath, [join('lib', workerFile)], {
     cwd: dir,
     env: childEnv(env),
-    stdio: 'ignore',
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
+  let log = '';
+  for (const stream of [worker.stdout, worker.stderr]) {
+    stream.on('data', (chunk) => {
+      log += chunk;
+    });
+  }
   const ended = new Promise((resolve) => worker.once('close', resolve));
   try {
     const { output } = await run([process.execPath, join(example, 'lib', 'client.js'), '3'], {
       env,
       quiet: true,
-      timeoutMs: 60_000,
+      timeoutMs: TIMEOUT_MS,
     });
-    if (!output.includes('result: counted to 3')) throw new Error(`the client said:\n${output}`);
+    if (!output.includes('result: counted to 3'))
+      throw new Error(`the client said:\n${output}\nworker:\n${log}`);
     worker.kill('SIGTERM');
-    if ((await ended) !== 0) throw new Error('the worker did not end with status 0 after SIGTERM');
+    const status = await ended;
+    if (status !== 0) throw new Error(`the worker ended with status ${status} after SIGTERM:\n${log}`);
   } finally {
     worker.kill('SIGKILL');
     await ended;
@@ -249,7 +259,7 @@ for (const name of ${JSON.stringify(names)}) {
 process.exit(0);
 `,
   );
-  await must([process.execPath, 'entries.mjs'], { cwd: dir, quiet: true, timeoutMs: 60_000 });
+  await must([process.execPath, 'entries.mjs'], { cwd: dir, quiet: true, timeoutMs: TIMEOUT_MS });
   return names.map((name) => name.replace('@perdure/', '')).join(', ');
 }
 

@@ -20,31 +20,47 @@ const STEPS = [
 /** No step takes half of this on the slowest machine we know. */
 const STEP_TIMEOUT_MS = 35 * 60_000;
 
-const scratch = await mkdtemp(join(tmpdir(), 'perdure-ci-'));
 const begin = Date.now();
 let passed = 0;
 let failed = 0;
-for (const [index, { title, command, counts = true }] of STEPS.entries()) {
+for (const { title, command, counts = true } of STEPS) {
   console.log(`\n── ${title} ──`);
-  const tally = join(scratch, `${index}.json`);
   const stepBegin = Date.now();
-  const { code } = await run(command, {
-    env: { PERDURE_TALLY: tally, CI: 'true' },
-    timeoutMs: STEP_TIMEOUT_MS,
-  });
-  const counted = counts
-    ? await readCounts(tally)
-    : { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
-  if (code !== 0 && counted.failed === 0) counted.failed = 1; // C1
-  passed += counted.passed;
-  failed += counted.failed;
-  console.log(`── ${title}: status ${code} after ${Math.round((Date.now() - stepBegin) / 1000)} s ──`);
+  try {
+    const { code, counted } = await step(command, counts);
+    if (code !== 0 && counted.failed === 0) counted.failed = 1; // C1
+    passed += counted.passed;
+    failed += counted.failed;
+    console.log(`── ${title}: status ${code} after ${seconds(stepBegin)} s ──`);
+  } catch (error) {
+    failed += 1; // C1
+    console.log(`── ${title}: ${error?.stack ?? error} ──`);
+  }
 }
-await rm(scratch, { recursive: true, force: true });
 
-console.log(`\nAll steps took ${Math.round((Date.now() - begin) / 1000)} s`);
+console.log(`\nAll steps took ${seconds(begin)} s`);
 console.log(`${passed} passed, ${failed} failed`); // C2
 process.exit(failed > 0 || passed === 0 ? 1 : 0);
+
+function seconds(since) {
+  return Math.round((Date.now() - since) / 1000);
+}
+
+async function step(command, counts) {
+  const scratch = await mkdtemp(join(tmpdir(), 'perdure-ci-'));
+  try {
+    const tally = join(scratch, 'tally.json');
+    const { code, output } = await run(command, {
+      env: { PERDURE_TALLY: tally, CI: 'true' },
+      timeoutMs: STEP_TIMEOUT_MS,
+    });
+    if (output) console.log(output.trim()); // it could not be started, or did not end in time
+    const one = { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
+    return { code, counted: counts ? await readCounts(tally) : one };
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+}
 
 async function readCounts(file) {
   const lines = (await readFile(file, 'utf8').catch(() => '')).split('\n').filter(Boolean);

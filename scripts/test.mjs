@@ -8,7 +8,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { must, run } from './tools/exec.mjs';
-import { packageBin } from './tools/paths.mjs';
+import { cargoTargetDir, packageBin } from './tools/paths.mjs';
 import { typeProjects } from './tools/projects.mjs';
 import { setUp } from './tools/setup.mjs';
 import { Tally } from './tools/tally.mjs';
@@ -72,6 +72,12 @@ async function runNodeTests() {
  * takes a quarter of the time; what they depend on is the optimized build that the addon uses.
  */
 async function runCargo() {
+  // Checkouts share a target directory: while one runs what it has built, no other may build in its place.
+  const { withFileLock } = await import('@perdure/dev-server/lib/file-lock.js');
+  await withFileLock(join(cargoTargetDir, 'perdure-tests.lock'), cargoTest);
+}
+
+async function cargoTest() {
   console.log('\nTests of the Rust crates (cargo test)');
   const unoptimized = ['perdure-hub', 'perdure-node', 'perdure-floor'].flatMap((crate) => [
     '--config',

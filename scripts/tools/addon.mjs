@@ -4,7 +4,7 @@
  * A1  An addon is known by the hash of all it is built from; clones with the same sources share one build.
  * A2  The cache holds only complete files: each is written aside and renamed.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { copyFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
@@ -39,7 +39,7 @@ export async function ensureAddon(say) {
 /** A2 */
 async function copyInto(from, to) {
   await mkdir(dirname(to), { recursive: true });
-  const aside = `${to}.${process.pid}.tmp`;
+  const aside = `${to}.${randomUUID()}.tmp`;
   await copyFile(from, aside);
   await rename(aside, to);
 }

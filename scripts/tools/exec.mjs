@@ -1,7 +1,9 @@
 /**
  * Child processes: started without a shell, ended with their parent, never waited for twice.
+ *
+ * E1  A command that reaches its time limit ends with all that it has started: npm alone would leave its script behind.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { childEnv, root } from './paths.mjs';
 
 const isWindows = process.platform === 'win32';
@@ -10,6 +12,29 @@ const isWindows = process.platform === 'win32';
 export function npmCommand() {
   const cli = process.env.npm_execpath;
   return cli?.endsWith('.js') ? [process.execPath, cli] : [isWindows ? 'npm.cmd' : 'npm'];
+}
+
+/** E1 */
+function killTree(root) {
+  if (isWindows) {
+    spawnSync('taskkill', ['/pid', String(root), '/t', '/f']);
+    return;
+  }
+  const { stdout } = spawnSync('ps', ['-e', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+  const parents = (stdout ?? '')
+    .trim()
+    .split('\n')
+    .map((line) => line.trim().split(/\s+/).map(Number));
+  const tree = [root];
+  for (const pid of tree)
+    tree.push(...parents.filter(([, parent]) => parent === pid).map(([child]) => child));
+  for (const pid of tree) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // it has ended meanwhile
+    }
+  }
 }
 
 /**
@@ -36,13 +61,13 @@ export function run(command, { cwd = root, env = {}, quiet = false, timeoutMs } 
       timeoutMs &&
       setTimeout(() => {
         timedOut = true;
-        child.kill('SIGKILL');
+        killTree(child.pid);
       }, timeoutMs);
-    child.stdout?.on('data', (chunk) => {
+    child.stdout?.setEncoding('utf8').on('data', (chunk) => {
       stdout += chunk;
       output += chunk;
     });
-    child.stderr?.on('data', (chunk) => {
+    child.stderr?.setEncoding('utf8').on('data', (chunk) => {
       output += chunk;
     });
     child.on('error', (error) => {

@@ -9,6 +9,7 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { must, npmCommand } from './exec.mjs';
+import { npmInstall } from './npm.mjs';
 import { readJson, root, workspacePackages } from './paths.mjs';
 import { addonFile, platformManifest, thisPlatform } from './platforms.mjs';
 
@@ -131,20 +132,21 @@ function inLayerOrder() {
  */
 export async function packAll(dir) {
   const packed = new Map();
-  for (const staged of await stageAll(join(dir, 'staged'), [thisPlatform()])) {
-    const { stdout } = await must(
-      [
-        ...npmCommand(),
-        'pack',
-        staged.dir,
-        '--json',
-        '--ignore-scripts',
-        `--pack-destination=${dir}`,
-        '--loglevel=error',
-      ],
-      { quiet: true },
-    );
-    const [entry] = Object.values(JSON.parse(stdout));
+  const staged = await stageAll(join(dir, 'staged'), [thisPlatform()]);
+  // All at once: npm takes longer to start than to pack.
+  const { stdout } = await must(
+    [
+      ...npmCommand(),
+      'pack',
+      ...staged.map((each) => each.dir),
+      '--json',
+      '--ignore-scripts',
+      `--pack-destination=${dir}`,
+      '--loglevel=error',
+    ],
+    { quiet: true },
+  );
+  for (const entry of Object.values(JSON.parse(stdout))) {
     packed.set(entry.name, {
       file: join(dir, entry.filename.replace('@', '').replace('/', '-')),
       bytes: entry.size,
@@ -152,6 +154,8 @@ export async function packAll(dir) {
       files: entry.files.map((file) => file.path),
     });
   }
+  if (packed.size !== staged.length)
+    throw new Error(`npm pack has made ${packed.size} of ${staged.length} tarballs`);
   return packed;
 }
 
@@ -181,14 +185,7 @@ export async function installPacked(
     ),
   };
   await writeFile(join(dir, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  await must(
-    [...npmCommand(), 'install', '--no-audit', '--no-fund', '--prefer-offline', '--loglevel=error'],
-    {
-      cwd: dir,
-      quiet: true,
-      timeoutMs: 300_000,
-    },
-  );
+  await npmInstall(dir, ['--prefer-offline']);
 }
 
 /**

@@ -9,7 +9,8 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ensureAddon } from './addon.mjs';
-import { npmCommand, run } from './exec.mjs';
+import { run } from './exec.mjs';
+import { npmInstall } from './npm.mjs';
 import { cacheDir, cargoTargetDir, packageBin, readJson, root } from './paths.mjs';
 
 const MIN_NODE = [20, 19];
@@ -42,16 +43,7 @@ export function checkNode() {
 export async function installDependencies(say = console.log, dir = root) {
   if (installedMatchesLock(dir)) return;
   say('Installing npm packages (once, and again when the lock file changes)');
-  const flags = [
-    '--no-save',
-    '--ignore-scripts',
-    '--prefer-offline',
-    '--no-audit',
-    '--no-fund',
-    '--loglevel=error',
-  ];
-  const { code } = await run([...npmCommand(), 'install', ...flags], { cwd: dir });
-  if (code !== 0) throw new Error(`npm install failed with status ${code}`);
+  await npmInstall(dir, ['--no-save', '--ignore-scripts', '--prefer-offline']);
   const difference = installDifference(dir);
   if (difference)
     throw new Error(`npm install has installed something else than the lock file says: ${difference}`);

@@ -86,7 +86,7 @@ async function npmRun(name, script) {
     cwd: join(scratch, 'workspace', name),
     env: { FORCE_COLOR: '0', NO_COLOR: '1', PERDURE_TEST_SERVER: '', NODE_OPTIONS: '' },
     quiet: true,
-    timeoutMs: 90_000,
+    timeoutMs: 300_000, // for what hangs
   });
   return output;
 }

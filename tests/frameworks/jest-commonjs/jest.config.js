@@ -2,5 +2,5 @@ module.exports = {
   globalSetup: '@perdure/testing/global-setup', // one server for all test files; it ends with jest
   testEnvironment: 'node',
   maxWorkers: 2,
-  testTimeout: 30_000,
+  testTimeout: 120_000,
 };

@@ -3,5 +3,5 @@ export default {
   testEnvironment: 'node',
   transform: {},
   maxWorkers: 2,
-  testTimeout: 30_000,
+  testTimeout: 120_000,
 };

@@ -3,5 +3,5 @@ module.exports = {
   spec: ['*.test.js'],
   parallel: true,
   jobs: 2,
-  timeout: 30_000,
+  timeout: 120_000,
 };

@@ -4,9 +4,9 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     globalSetup: [createRequire(import.meta.url).resolve('@perdure/testing/global-setup')],
-    testTimeout: 30_000,
+    testTimeout: 120_000,
     // Vitest's v8 provider, with workflow code added.
     coverage: { provider: 'custom', customProviderModule: '@perdure/testing/vitest-coverage' },
-    hookTimeout: 30_000,
+    hookTimeout: 120_000,
   },
 });
