@@ -333,6 +333,7 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('an activity-only wo
     });
     const worker = await make({
       shutdownGraceTime: '5m',
+      maxConcurrentActivityTaskPolls: 2,
       activities: {
         slow: async () => {
           await finished;
@@ -346,8 +347,10 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('an activity-only wo
     await until(() => worker.getStatus().inFlight === 1, 'the activity runs');
     worker.shutdown();
     expect(worker.getState()).toBe('STOPPING');
-    // Polls end when no task has come for a moment; until then they may bring one.
-    const takeNext = () => call(worker, 'late', [], { scheduleToStartTimeout: '1s' });
+    // Polls over gRPC end when no task has come for a moment. The server may match a task with one that has just ended.
+    if (kind === 'over plain gRPC') await until(() => worker.getState() === 'DRAINING', 'polls have ended');
+    const short = { scheduleToStartTimeout: '1s', startToCloseTimeout: '3s', ...once };
+    const takeNext = () => call(worker, 'late', [], short);
     await until(async () => (await takeNext()).timeout === 'SCHEDULE_TO_START', 'nothing is taken any more');
     expect(await takeNext()).toEqual({ timeout: 'SCHEDULE_TO_START' });
     expect(worker.getStatus().inFlight).toBe(1);
@@ -467,10 +470,10 @@ describe.each(Object.keys(kinds) as (keyof typeof kinds)[])('an activity-only wo
 });
 
 describe('workers that come and go', () => {
-  const COUNT = 150;
+  const COUNT = 120;
   let polite: DevServer;
-  /** Tasks that were lost; side by side, for they wait more than they work. */
-  const lost = new Map<string, Promise<number>>();
+  /** Side by side, for they wait more than they work. */
+  const runs = new Map<string, ReturnType<typeof runAll>>();
   beforeAll(async () => {
     polite = await startDevServer({
       useExisting: false,
@@ -479,25 +482,25 @@ describe('workers that come and go', () => {
     const own = await Connection.connect({ address: polite.address });
     const over = (via: Connection) => (options: CommonActivityWorkerOptions) =>
       ActivityWorker.create({ connection: via, ...options });
-    lost.set(
+    runs.set(
       'polite',
       runAll(polite.address, over(own)).finally(() => own.close()),
     );
-    lost.set('any', runAll(h.address, over(connection)));
-    lost.set(
+    runs.set('any', runAll(h.address, over(connection)));
+    runs.set(
       'native',
       runAll(h.address, (options) => NativeActivityWorker.create({ address: h.address, ...options })),
     );
-    for (const each of lost.values()) each.catch(() => undefined);
+    for (const each of runs.values()) each.catch(() => undefined);
   });
   afterAll(async () => {
-    await Promise.allSettled(lost.values());
+    await Promise.allSettled(runs.values());
     await polite?.stop();
   });
 
   /**
    * Runs activities on workers of which each lives for a moment.
-   * @returns how many tasks were lost on their way to a worker, and had to time out
+   * @returns how many workers there were, and how many tasks were lost on their way to one, and had to time out
    */
   async function runAll(address: string, make: (options: CommonActivityWorkerOptions) => Promise<AnyWorker>) {
     const native = await NativeConnection.connect({ address });
@@ -545,23 +548,27 @@ describe('workers that come and go', () => {
     await native.close();
     expect(workers).toBeGreaterThan(3);
     // An attempt that runs too late, because the machine had something else to do, is none that was lost.
-    return attempts.reduce((lost, ran) => lost + Math.max(...ran) - ran.size, 0);
+    return { workers, lost: attempts.reduce((sum, ran) => sum + Math.max(...ran) - ran.size, 0) };
   }
 
-  // Some servers lose tasks of polls that end; a worker cannot see that, only avoid to end polls while tasks come.
-  const FEW = 3;
+  // Some servers lose tasks of polls that end; a worker cannot see that, only avoid to end polls while tasks come. One
+  // that does not avoid it loses more than one task whenever it stops.
+  async function expectFewLost(name: string): Promise<void> {
+    const { workers, lost } = await runs.get(name)!;
+    expect(lost).toBeLessThan(workers / 2);
+  }
 
   it('lose next to no task over plain gRPC, on a server that ends polls', async () => {
-    expect(await lost.get('polite')).toBeLessThanOrEqual(FEW);
-  });
+    await expectFewLost('polite');
+  }, 300_000);
 
   it('lose next to no task over plain gRPC, on any server', async () => {
-    expect(await lost.get('any')).toBeLessThanOrEqual(FEW);
-  });
+    await expectFewLost('any');
+  }, 300_000);
 
   it('finish all work on the native core', async () => {
-    await lost.get('native');
-  });
+    await runs.get('native');
+  }, 300_000);
 });
 
 describe('over plain gRPC, while the server is away', () => {

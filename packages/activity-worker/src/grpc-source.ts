@@ -283,12 +283,14 @@ export class GrpcTaskSource implements TaskSource {
   }
 
   async #answer(running: Running, result: ActivityExecutionResult): Promise<void> {
-    const unsent = running.heartbeats.end();
-    const { taskToken, cancelReason } = running;
+    const { taskToken, cancelReason, heartbeats } = running;
+    heartbeats.end();
     const signal = this.#closing.signal;
     const flush = async () =>
       unsent && this.#deliver(running, () => this.#server.heartbeat(taskToken, unsent, signal));
     if (cancelReason === ActivityCancelReason.NOT_FOUND) return;
+    // A result makes heartbeats of no use; for all others, one that is still on its way must not arrive last.
+    const unsent = result.completed === undefined ? await heartbeats.unsent() : undefined;
     if (result.willCompleteAsync !== undefined) {
       // Whoever completes the activity may fail it: the next attempt is to know how far this one came.
       await flush();

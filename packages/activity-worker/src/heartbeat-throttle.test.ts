@@ -71,8 +71,27 @@ it('gives back what has not been sent, and sends nothing after its end', async (
   const { sent, throttle, record } = recorder(20);
   record('a');
   record('b');
-  expect(throttle.end()).toEqual(details('b'));
+  expect(await throttle.unsent()).toEqual(details('b'));
   record('c');
   await pass(40);
   expect(sent).toEqual(['a']);
+});
+
+it.each([
+  ['arrives', undefined],
+  ['is lost', details('a')],
+])('gives back what has not been sent only when what is on its way %s', async (how, rest) => {
+  const { throttle, record } = recorder(20, async () => {
+    await wait(30);
+    if (how === 'is lost') throw new Error('lost');
+  });
+  record('a');
+  let unsent: unknown = 'not yet';
+  void throttle.unsent().then((given) => {
+    unsent = given;
+  });
+  await pass(29);
+  expect(unsent).toBe('not yet');
+  await pass(1);
+  expect(unsent).toEqual(rest);
 });

@@ -80,7 +80,7 @@ export interface RunUntilOptions {
 const DRIFTS = new Set(['NONDETERMINISM', 'FATAL']);
 
 /** How long a worker that is given up may take to close what it has open. */
-const ABANDON_MS = 2000;
+const ABANDON_MS = 5000;
 
 export class Worker {
   /**
