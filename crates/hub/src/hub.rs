@@ -1,15 +1,16 @@
 //! The meeting place of workers and lanes in a process.
 //!
-//! Owns    the router's only instance, the lanes' outboxes, kept first activations.
+//! Owns    the router's only instance, the lanes' outboxes, kept activations.
 //! Leaves  every choice to [`crate::routing`], and talking to the core to [`crate::worker`].
 //! H1  Bytes are appended to a lane's outbox under the lock that guards the router, so lanes see what the router
 //!     decided in the order it decided. Waking and calling the core come after the lock.
 //! H2  An eviction alone wakes no lane; it goes with the next activation, or after `LINGER`.
 
 use crate::error::{HubError, decode};
+use crate::keep::{Keep, fingerprint};
 use crate::outbox::{Outbox, element};
 use crate::proto::{LaneItem, LaneLost, lane_item};
-use crate::routing::{Decision, LaneId, Placement, Reason, Router, RunKey, WorkerId};
+use crate::routing::{Answer, Decision, LaneId, Placement, Reason, Router, RunKey, WorkerId};
 use crate::worker::Worker;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,9 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 const LINGER: Duration = Duration::from_millis(50);
+const DIFFERS: &str = "the lane that held this run is gone, and running its past activations again on another lane \
+    gave something else than the first time; the run is replayed from its history. Look for what is not \
+    deterministic in the workflow, or in what decides its patches";
 
 #[derive(Default)]
 pub struct Hub {
@@ -29,9 +33,18 @@ struct State {
     router: Router,
     lanes: HashMap<LaneId, Arc<Lane>>,
     workers: HashMap<WorkerId, Weak<Worker>>,
-    /// First activations without an answer, as lane items: they can be delivered again.
-    kept: HashMap<WorkerId, HashMap<String, Vec<u8>>>,
+    keep: Keep,
     last_worker: WorkerId,
+}
+
+/// An activation on its way to a lane.
+pub(crate) struct Routed {
+    /// It initializes the run.
+    pub first: bool,
+    /// It changes the run's state.
+    pub counts: bool,
+    /// It, as an element of a LaneBatch.
+    pub item: Vec<u8>,
 }
 
 struct Lane {
@@ -138,30 +151,41 @@ impl Hub {
         self.decide(|router| router.close_worker(worker));
         let mut state = self.lock();
         state.workers.remove(&worker);
-        state.kept.remove(&worker);
+        state.keep.drop_worker(worker);
     }
 
     pub(crate) fn cached_runs(&self, worker: WorkerId) -> usize {
         self.lock().router.runs(worker)
     }
 
-    /// `item`: the activation as an element of a LaneBatch.
-    pub(crate) fn place(&self, worker: &Arc<Worker>, run_id: &str, first: bool, item: Vec<u8>) {
+    pub(crate) fn place(&self, worker: &Arc<Worker>, run_id: &str, activation: Routed) {
+        let Routed {
+            first,
+            counts,
+            item,
+        } = activation;
         let mut state = self.lock();
         let number = worker.number();
-        let placement = state.router.activation(number, run_id, first);
+        let placement = state.router.activation(number, run_id, first, counts);
         let mut after = After::default();
         match placement {
             Placement::Lane(lane) => state.append(lane, &item, true, &mut after),
+            Placement::Rebuild(lane) => {
+                state.append_past(lane, number, run_id, &mut after);
+                state.append(lane, &item, true, &mut after);
+            }
             Placement::Wait => {}
             Placement::Refuse(reason) => {
                 let text = Texts::default().of(reason);
                 after.fail.push((worker.clone(), run_id.to_owned(), text));
             }
         }
-        if first && !matches!(placement, Placement::Refuse(_)) {
-            let kept = state.kept.entry(number).or_default();
-            kept.insert(run_id.to_owned(), item);
+        if matches!(placement, Placement::Refuse(_)) {
+            state.keep.drop_run(number, run_id);
+        } else if first {
+            state.keep.begin(number, run_id, item);
+        } else {
+            state.keep.asked(number, run_id, item);
         }
         drop(state);
         after.run();
@@ -174,7 +198,7 @@ impl Hub {
         if let Some(lane) = state.router.eviction(worker, run_id) {
             state.append(lane, &eviction(worker, run_id), false, &mut after);
         }
-        state.unkeep(worker, run_id);
+        state.keep.drop_run(worker, run_id);
         drop(state);
         for lane in after.linger.drain(..) {
             linger(lane, tokio);
@@ -182,19 +206,47 @@ impl Hub {
         after.run();
     }
 
-    /// The worker whose completion this is, if it is still waited for.
+    /// The worker whose completion this is, if it is waited for. `completion`: its bytes; `failed`: the task fails.
     pub(crate) fn accept(
         &self,
         lane: LaneId,
         worker: WorkerId,
         run_id: &str,
+        completion: &[u8],
+        failed: bool,
     ) -> Option<Arc<Worker>> {
         let mut state = self.lock();
-        if !state.router.completion(lane, worker, run_id) {
-            return None;
+        match state.router.completion(lane, worker, run_id) {
+            Answer::Unasked => None,
+            Answer::Repeated(index) => {
+                if state.keep.answer(worker, run_id, index) != Some(fingerprint(completion)) {
+                    state.router.differs(worker, run_id);
+                }
+                None
+            }
+            Answer::Accepted { counts } => {
+                let kept = if counts && !failed {
+                    state.keep.answered(worker, run_id, completion)
+                } else {
+                    state.keep.answered_for_nothing(worker, run_id)
+                };
+                if !kept {
+                    state.router.unkeep(worker, run_id);
+                }
+                state.worker(worker)
+            }
+            Answer::Spoiled => {
+                state.keep.drop_run(worker, run_id);
+                state.router.unkeep(worker, run_id);
+                let worker = state.worker(worker);
+                drop(state);
+                if let Some(worker) = worker {
+                    let text = Texts::default().of(Reason::Differs);
+                    worker.fail_activation(run_id.to_owned(), text);
+                }
+                None
+            }
         }
-        state.unkeep(worker, run_id);
-        state.workers.get(&worker)?.upgrade()
     }
 
     fn forget_lane(&self, lane: LaneId, guilty: Option<&RunKey>, texts: &Texts) {
@@ -227,20 +279,16 @@ impl State {
         for decision in decisions {
             match decision {
                 Decision::Deliver { run, lane } => {
-                    let item = self
-                        .kept
-                        .get(&run.worker)
-                        .and_then(|kept| kept.get(&run.run_id))
-                        .cloned();
-                    if let Some(item) = item {
-                        self.append(lane, &item, true, &mut after);
+                    self.append_past(lane, run.worker, &run.run_id, &mut after);
+                    if let Some(item) = self.keep.outstanding(run.worker, &run.run_id) {
+                        self.append(lane, item, true, &mut after);
                     }
                 }
                 Decision::Evict { run, lane } => {
                     self.append(lane, &eviction(run.worker, &run.run_id), true, &mut after);
                 }
                 Decision::Fail { run, reason } => {
-                    self.unkeep(run.worker, &run.run_id);
+                    self.keep.drop_run(run.worker, &run.run_id);
                     if let Some(worker) = self.worker(run.worker) {
                         after.fail.push((worker, run.run_id, texts.of(reason)));
                     }
@@ -266,9 +314,20 @@ impl State {
         }
     }
 
-    fn unkeep(&mut self, worker: WorkerId, run_id: &str) {
-        if let Some(kept) = self.kept.get_mut(&worker) {
-            kept.remove(run_id);
+    /// What a lane has to carry out before it can go on with a run of a lane that is gone.
+    fn append_past(&self, lane: LaneId, worker: WorkerId, run_id: &str, after: &mut After) {
+        let past = self.keep.past(worker, run_id);
+        if past.is_empty() {
+            return;
+        }
+        let repeats = element(&LaneItem {
+            worker,
+            run_id: run_id.to_owned(),
+            kind: Some(lane_item::Kind::Repeats(past.len() as u32)),
+        });
+        self.append(lane, &repeats, true, after);
+        for item in past {
+            self.append(lane, item.activation(), true, after);
         }
     }
 
@@ -300,6 +359,7 @@ impl Texts {
                 "the lane that held this run is gone; the run is replayed on another one",
             ),
             Reason::NoLane => (&self.lost, "the worker is stopping and has no lane left"),
+            Reason::Differs => (&self.lost, DIFFERS),
         };
         if given.is_empty() {
             otherwise.to_owned()

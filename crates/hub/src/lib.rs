@@ -9,6 +9,7 @@ mod connection;
 mod error;
 mod hub;
 mod in_place;
+mod keep;
 mod metrics;
 mod outbox;
 mod payload_limits;

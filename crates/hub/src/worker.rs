@@ -11,7 +11,7 @@ use crate::codec::{CodecStage, Owner, TakenOut};
 use crate::config::worker_config;
 use crate::connection::Connection;
 use crate::error::{HubError, chain, decode};
-use crate::hub::Hub;
+use crate::hub::{Hub, Routed};
 use crate::in_place;
 use crate::outbox::{Outbox, activation_element, element};
 use crate::payload_limits::PayloadLimit;
@@ -589,9 +589,12 @@ impl Worker {
             self.workflow_ids()
                 .insert(activation.run_id.clone(), start.workflow_id.clone());
         }
-        let item = activation_element(self.number, &activation.run_id, activation);
-        self.hub
-            .place(self, &activation.run_id, start.is_some(), item);
+        let routed = Routed {
+            first: start.is_some(),
+            counts: !is_query(activation),
+            item: activation_element(self.number, &activation.run_id, activation),
+        };
+        self.hub.place(self, &activation.run_id, routed);
     }
 
     /// W2
@@ -849,12 +852,23 @@ pub fn complete_lane(hub: &Hub, lane: LaneId, bytes: Vec<u8>) -> Result<(), HubE
         decode(prost::bytes::Bytes::from(bytes), "LaneCompletions")?;
     for item in completions.items {
         let completion: WorkflowActivationCompletion =
-            decode(item.completion, "WorkflowActivationCompletion")?;
-        if let Some(worker) = hub.accept(lane, item.worker, &completion.run_id) {
+            decode(item.completion.clone(), "WorkflowActivationCompletion")?;
+        let failed = matches!(completion.status, Some(Status::Failed(_)));
+        let run_id = &completion.run_id;
+        if let Some(worker) = hub.accept(lane, item.worker, run_id, &item.completion, failed) {
             worker.complete(completion);
         }
     }
     Ok(())
+}
+
+/// Whether the activation asks only, and leaves the run as it was.
+fn is_query(activation: &WorkflowActivation) -> bool {
+    !activation.jobs.is_empty()
+        && activation
+            .jobs
+            .iter()
+            .all(|job| matches!(job.variant, Some(Variant::QueryWorkflow(_))))
 }
 
 /// Reasons that say nothing about the run.

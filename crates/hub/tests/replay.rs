@@ -50,12 +50,13 @@ fn belled() -> (Arc<Outbox>, Arc<Bell>) {
     (Arc::new(Outbox::new(move || ring.ring())), bell)
 }
 
-/// What a lane does with the workflow: one timer, or an end at once, or nothing.
+/// What a lane does with the workflow: one timer, or an end at once, or nothing, or nothing after the timer's start.
 #[derive(Clone, Copy, PartialEq)]
 enum Code {
     Timer,
     NoTimer,
     Silent,
+    Half,
 }
 
 /// Answers activations until the hub is dropped. Counts them.
@@ -75,7 +76,11 @@ fn lane(hub: &Arc<Hub>, number: u32, code: Code) -> Arc<AtomicUsize> {
                 };
                 counted.fetch_add(1, Ordering::SeqCst);
                 let activation = WorkflowActivation::decode(&bytes[..]).unwrap();
-                if code != Code::Silent {
+                let starts = activation
+                    .jobs
+                    .iter()
+                    .any(|job| matches!(job.variant, Some(Variant::InitializeWorkflow(_))));
+                if code != Code::Silent && (starts || code != Code::Half) {
                     items.push(LaneCompletion {
                         worker: item.worker,
                         completion: answer(activation, code).encode_to_vec().into(),
@@ -93,7 +98,7 @@ fn answer(activation: WorkflowActivation, code: Code) -> WorkflowActivationCompl
     let mut commands: Vec<workflow_command::Variant> = Vec::new();
     for job in activation.jobs {
         match job.variant {
-            Some(Variant::InitializeWorkflow(_)) if code == Code::Timer => commands.push(
+            Some(Variant::InitializeWorkflow(_)) if code != Code::NoTimer => commands.push(
                 StartTimer {
                     seq: 1,
                     start_to_fire_timeout: Some(prost_wkt_types::Duration {
@@ -378,6 +383,62 @@ fn the_guilty_run_of_a_lost_lane_fails_with_its_text_and_the_next_history_goes_o
         .map(|result| (result.run_id.as_str(), result.failure.as_str()))
         .collect();
     assert_eq!(told, [("stuck", "it never yielded"), ("fine", "")]);
+}
+
+/// Two runs on lane 1 that wait for the answer to their second activation; then "stuck" costs the lane its life.
+fn lose_a_lane_between_two_activations(successor: Code) -> (Vec<(String, String)>, usize) {
+    let setting = Setting::new(2);
+    let half = lane(&setting.hub, 1, Code::Half);
+    setting.worker.start(&[1, 2]).unwrap();
+    setting.feed(&["stuck", "other"]);
+    while half.load(Ordering::SeqCst) < 4 {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let counted = lane(&setting.hub, 2, successor);
+    let report = LaneLost {
+        lane: 1,
+        guilty: Some(lane_lost::GuiltyRun {
+            worker: setting.worker.number(),
+            run_id: "stuck".into(),
+            message: "it never yielded".into(),
+        }),
+        message: "gone".into(),
+    };
+    setting.hub.lose_lane(&report.encode_to_vec()).unwrap();
+    let Replayed { results } = setting.finish();
+    let mut told: Vec<_> = results
+        .into_iter()
+        .map(|result| (result.run_id, result.failure))
+        .collect();
+    told.sort();
+    (told, counted.load(Ordering::SeqCst))
+}
+
+#[test]
+fn the_other_runs_of_a_lost_lane_are_rebuilt_and_none_of_their_tasks_fails() {
+    let (told, activations) = lose_a_lane_between_two_activations(Code::Timer);
+    let texts: Vec<_> = told
+        .iter()
+        .map(|(run, failure)| (run.as_str(), failure.as_str()))
+        .collect();
+    assert_eq!(texts, [("other", ""), ("stuck", "it never yielded")]);
+    assert_eq!(
+        activations, 2,
+        "the one of before the loss, and the one that was outstanding"
+    );
+}
+
+#[test]
+fn a_run_that_does_something_else_when_it_is_rebuilt_fails_its_task() {
+    let (told, activations) = lose_a_lane_between_two_activations(Code::NoTimer);
+    assert_eq!(told[1], ("stuck".to_owned(), "it never yielded".to_owned()));
+    let (run, failure) = &told[0];
+    assert_eq!(run, "other");
+    assert!(
+        failure.contains("gave something else than the first time"),
+        "{failure}"
+    );
+    assert_eq!(activations, 2);
 }
 
 #[test]

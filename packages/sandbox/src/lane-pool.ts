@@ -6,6 +6,8 @@
  * Q1  A lane's number is never used again. A replacement is announced once it knows every registered worker.
  * Q2  Watching costs a lane nothing but two writes to shared memory; its deadline is kept by a timer here.
  * Q3  No lane and no timer keeps the process from exiting.
+ * Q4  Past its deadline a lane is ended if it has had the processor for at least half of it. One that has not is given
+ *     more time, up to five deadlines: a machine that is too busy is not the fault of the run that waits for it.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { availableParallelism, totalmem } from 'node:os';
@@ -34,6 +36,7 @@ import type {
 } from './lane-protocol';
 import { loadTransport } from './load-transport';
 import { heapLimits } from './memory-pressure';
+import { cpuMsOf } from './thread-clock';
 
 /** Why a lane is gone, and whose fault it is; to be told to the hub (perdure.core.v1.LaneLost). */
 export interface LaneLostReport {
@@ -70,7 +73,10 @@ export interface LanePoolOptions {
    * by the lanes, 256 to 2048 for each.
    */
   readonly heapMb?: number;
-  /** Milliseconds an activation may run before its lane is ended. Default 2000; 0 or Infinity: no deadline. */
+  /**
+   * Milliseconds an activation may run before its lane is ended. Default 2000; 0 or Infinity: no deadline. On Linux,
+   * one that the machine gave less than half of that time to run gets up to five times as long.
+   */
   readonly activationDeadlineMs?: number;
   /** Default for workers that do not say. Default "realm". */
   readonly isolation?: Isolation;
@@ -317,7 +323,7 @@ export class LanePool {
   /** Q2 */
   #watch(deadlineMs: number): void {
     const periodMs = Math.min(250, Math.max(10, deadlineMs / 8));
-    const seen = new Map<number, { counter: number; stuckMs: number }>();
+    const seen = new Map<number, { counter: number; stuckMs: number; cpuMs: number | undefined }>();
     let before = performance.now();
     this.#watchdog = setInterval(() => {
       const now = performance.now();
@@ -329,11 +335,15 @@ export class LanePool {
         const counter = lane.board.counter();
         const last = seen.get(lane.number);
         if ((counter & 1) === 0 || last === undefined || last.counter !== counter) {
-          seen.set(lane.number, { counter, stuckMs: 0 });
+          const cpuMs = (counter & 1) === 0 ? undefined : cpuMsOf(lane.thread);
+          seen.set(lane.number, { counter, stuckMs: 0, cpuMs });
           continue;
         }
         last.stuckMs += stepMs;
         if (last.stuckMs < deadlineMs) continue;
+        const cpuMs = cpuMsOf(lane.thread);
+        const ranMs = last.cpuMs === undefined || cpuMs === undefined ? deadlineMs : cpuMs - last.cpuMs;
+        if (ranMs < deadlineMs / 2 && last.stuckMs < 5 * deadlineMs) continue; // Q4
         seen.delete(lane.number);
         void lane.end('deadline');
       }
@@ -423,6 +433,8 @@ class ThreadLane implements LaneHandle {
   #ending: LaneLostReport['reason'] | 'closed' | undefined;
   #exited = false;
   #lastStats: LaneStats | undefined;
+  /** Where its processor time is read (Q4). */
+  thread: string | undefined;
   /** Of the process that the thread stands for, if it does. */
   #pid: number | undefined;
 
@@ -474,6 +486,7 @@ class ThreadLane implements LaneHandle {
     this.#worker.on('message', (message: FromLane) => {
       switch (message.kind) {
         case 'ready':
+          this.thread = message.thread;
           // Q3, and only now: who waits for the lane to start keeps the process alive.
           if (this.#pending.size === 0) this.#worker.unref();
           return onReady();

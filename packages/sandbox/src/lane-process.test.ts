@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { type TestPool, testPool } from './testing/pools';
 import { escapes, probePrelude } from './testing/probes';
 import { activationOf, bundleOf, readCompletion, registrationOf, startJob } from './testing/workflows';
+import { ownThread } from './thread-clock';
 
 let open: TestPool[] = [];
 async function poolOf(
@@ -121,6 +122,23 @@ describe('a lane in a process of its own', () => {
     expect((await start('hello', 'd', 4)).value).toBe('hello 4');
     expect(laneProcesses()).toHaveLength(1);
   });
+
+  (ownThread() === undefined ? it.failing : it)(
+    'gets more time when the machine does not let it run, but not for ever',
+    async () => {
+      const { start, lost } = await poolOf(workflows, { activationDeadlineMs: 1000 });
+      const [pid] = laneProcesses();
+      process.kill(pid!, 'SIGSTOP');
+      const late = start('hello', 'a', 1);
+      await new Promise((resolve) => setTimeout(resolve, 2000));
+      process.kill(pid!, 'SIGCONT');
+      expect((await late).value).toBe('hello 1');
+      expect(lost).toEqual([]);
+      process.kill(pid!, 'SIGSTOP');
+      await expect(start('hello', 'b', 2)).rejects.toMatchObject({ code: 'SANDBOX_LANE_LOST' });
+      expect((await start('hello', 'c', 3)).value).toBe('hello 3');
+    },
+  );
 
   it.each(['greedy', 'huge'])('dies alone of a run that takes all memory: %s', async (type) => {
     const { start, lost } = await poolOf(workflows, { heapMb: 64, activationDeadlineMs: 20_000 });

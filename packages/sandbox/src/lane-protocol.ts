@@ -48,7 +48,8 @@ export interface PortableError {
 }
 
 export type FromLane =
-  | { readonly kind: 'ready' }
+  /** `thread`: see ownThread(). */
+  | { readonly kind: 'ready'; readonly thread: string | undefined }
   | { readonly kind: 'startFailed'; readonly error: PortableError }
   | { readonly kind: 'registered'; readonly id: number; readonly error?: PortableError }
   | { readonly kind: 'stats'; readonly id: number; readonly stats: LaneStats }

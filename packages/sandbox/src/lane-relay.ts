@@ -46,10 +46,10 @@ class Underway {
   constructor(private readonly board: ActivityBoard) {}
 
   given(batch: Uint8Array): void {
-    for (const { worker = 0, runId = '', activation } of LaneBatch.decode(batch).items ?? []) {
+    for (const { worker = 0, runId = '', activation, evict } of LaneBatch.decode(batch).items ?? []) {
       const key = `${worker}/${runId}`;
       if (activation === undefined) {
-        this.#types.delete(key);
+        if (evict === true) this.#types.delete(key);
         continue;
       }
       const type = this.#types.get(key) ?? initialFacts(activation)?.workflowType ?? '';

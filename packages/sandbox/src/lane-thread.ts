@@ -14,6 +14,7 @@ import { hardenHostRealm } from './host-realm';
 import { Lane } from './lane';
 import { type FromLane, type LaneStart, portable, type ToLane } from './lane-protocol';
 import { loadTransport } from './load-transport';
+import { ownThread } from './thread-clock';
 
 /** Gives pending rejections to their handlers now, while it is known which run was executing. */
 const flushRejections: (() => void) | undefined = (process as { _tickCallback?: () => void })._tickCallback;
@@ -47,6 +48,7 @@ async function main(start: LaneStart): Promise<void> {
     process.on('rejectionHandled', () => {});
     lane.flushRejections = flushRejections === undefined ? undefined : () => flushRejections.call(process);
     const coverage = start.coverage ? new CoverageProbe() : undefined;
+    const thread = ownThread();
     hardenHostRealm(); // G1
     lane.attach(laneTransport.open(start.lane, (batch) => lane.handleBatch(batch), start.transportData));
     port.on('message', (message: ToLane) => {
@@ -75,7 +77,7 @@ async function main(start: LaneStart): Promise<void> {
           break;
       }
     });
-    send({ kind: 'ready' });
+    send({ kind: 'ready', thread });
   } catch (error) {
     send({ kind: 'startFailed', error: portable(error) });
     port.close();

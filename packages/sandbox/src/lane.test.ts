@@ -238,6 +238,49 @@ describe('a lane', () => {
     expect(warnings.map((warning) => warning.code)).toEqual(['SINK_ARGUMENTS_NOT_CLONEABLE']);
   });
 
+  it('carries out again what another lane has done, and calls no sink for it but those of replays', () => {
+    const code = {
+      steps:
+        'const { log } = wf.proxySinks(); for (let i = 1; i <= 3; i++) { log.note(i); log.again(i); await wf.sleep(1); } return "done";',
+    };
+    const past = [
+      activationOf('r', [startJob('steps')]),
+      activationOf('r', [{ fireTimer: { seq: 1 } }]),
+      activationOf('r', [{ fireTimer: { seq: 2 } }]),
+    ];
+    const completionsOf = (repeats: number) => {
+      const { lane, end, sinkCalls } = laneWith({});
+      lane.register(
+        { ...registrationOf(2), replayingSinks: ['log.again'] },
+        bundleOf(code, { hash: 'steps' }),
+        'realm',
+      );
+      const items = past.map((activation) => ({ worker: 2, runId: 'r', activation }));
+      lane.handleBatch(
+        repeats === 0 ? batchOf(...items) : batchOf({ worker: 2, runId: 'r', repeats }, ...items),
+      );
+      const calls = sinkCalls
+        .filter(({ sink }) => sink === 'log')
+        .map(({ fn, args, info }) => [fn, args[0], JSON.parse(info).unsafe.isReplaying]);
+      return { completions: end.completions.map((bytes) => [...bytes]), calls };
+    };
+    const first = completionsOf(0);
+    expect(first.calls).toEqual(
+      [1, 2, 3].flatMap((i) => [
+        ['note', i, false],
+        ['again', i, false],
+      ]),
+    );
+    const again = completionsOf(2);
+    expect(again.completions).toEqual(first.completions);
+    expect(again.calls).toEqual([
+      ['again', 1, true],
+      ['again', 2, true],
+      ['note', 3, false],
+      ['again', 3, false],
+    ]);
+  });
+
   it('refuses a bundle of another format', () => {
     const { lane } = laneWith({});
     expect(() => lane.register(registrationOf(2), { code: '({ format: 99 })', hash: 'x' }, 'realm')).toThrow(

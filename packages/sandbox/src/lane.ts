@@ -7,6 +7,7 @@
  * L1  Exactly one completion for each activation, whatever happens in between.
  * L2  An activation drains before the next begins, in the whole lane.
  * L3  Before an activation runs, the board says which run it is: whoever must end the lane can name it.
+ * L4  What a lane that is gone has carried out is carried out again silently: its calls of sinks have been made.
  */
 import type { Script } from 'node:vm';
 import { LaneBatch, LaneCompletions } from '@perdure/proto/perdure/core/v1/exchange';
@@ -79,6 +80,8 @@ interface Worker {
 
 interface Run {
   readonly workflowType: string;
+  /** So many activations that come next have been carried out by another lane (L4). */
+  repeats: number;
   /** What it has begun with. */
   readonly bundle: LoadedBundle;
   readonly realm: Realm;
@@ -99,6 +102,8 @@ export class Lane {
   /** The run whose activation was handled last, for whatever surfaces right after it. */
   #current: { worker: number; runId: string; workflowType: string } | undefined;
   readonly #warnedRuns = new Set<string>();
+  /** Told of a run that begins next. */
+  #repeats: { worker: number; runId: string; repeats: number } | undefined;
   /** Has rejections reported that nothing handles: when an activation has drained, and before the next begins. */
   flushRejections: (() => void) | undefined;
   /** Holds the run whose activation has drained and is not finished yet. */
@@ -185,7 +190,11 @@ export class Lane {
     const last = items.length - 1;
     let flushAt = last > 0 ? performance.now() + this.flushAfterMs : 0;
     for (let i = 0; i <= last; i++) {
-      const { worker = 0, runId = '', activation } = items[i]!;
+      const { worker = 0, runId = '', activation, repeats = 0 } = items[i]!;
+      if (repeats > 0) {
+        this.#repeats = { worker, runId, repeats };
+        continue;
+      }
       if (activation === undefined) {
         this.#evict(worker, runId);
         continue;
@@ -302,6 +311,7 @@ export class Lane {
       try {
         run = {
           workflowType: facts.workflowType,
+          repeats: this.#takeRepeats(number, runId),
           bundle: worker.bundle,
           realm: this.#realmForRun(worker),
         };
@@ -312,14 +322,27 @@ export class Lane {
       this.#count(run, 1);
     }
     const { realm, workflowType } = run;
+    const silent = run.repeats > 0;
+    if (silent) run.repeats--;
     this.#current = { worker: number, runId, workflowType };
     this.board.begin(number, runId, workflowType); // L3
     try {
-      return this.#drive(realm, realm.api, number, runId, activation);
+      return this.#drive(realm, realm.api, number, runId, activation, silent);
     } finally {
       this.flushRejections?.();
       this.board.end();
     }
+  }
+
+  #takeRepeats(worker: number, runId: string): number {
+    const told = this.#repeats;
+    if (told?.worker !== worker || told.runId !== runId) return 0;
+    this.#repeats = undefined;
+    return told.repeats;
+  }
+
+  #wantsReplays({ worker, sink, fn }: SinkCallRecord): boolean {
+    return this.#workers.get(worker)?.registration.replayingSinks.includes(`${sink}.${fn}`) === true;
   }
 
   #count({ workflowType }: Run, change: 1 | -1): void {
@@ -337,7 +360,14 @@ export class Lane {
   }
 
   /** L2 */
-  #drive(realm: Realm, api: RuntimeApi, worker: number, runId: string, activation: Uint8Array): Uint8Array {
+  #drive(
+    realm: Realm,
+    api: RuntimeApi,
+    worker: number,
+    runId: string,
+    activation: Uint8Array,
+    silent: boolean,
+  ): Uint8Array {
     let completion: Uint8Array;
     try {
       api.begin(worker, realm.bytesFrom(activation));
@@ -359,22 +389,30 @@ export class Lane {
         completion = failure(runId, message);
       }
     }
-    this.#forwardSinkCalls(api);
+    this.#forwardSinkCalls(api, silent);
     return completion;
   }
 
   /** L1: a run with a context of its own may have broken anything in it, but its completion is made already. */
-  #forwardSinkCalls(api: RuntimeApi): void {
+  #forwardSinkCalls(api: RuntimeApi, silent: boolean): void {
     const warn = (code: LaneWarning['code']) => (message: string) =>
       this.events.onWarning({ code, message, lane: this.number, ...this.#current });
     try {
-      const calls = api.takeSinkCalls();
+      let calls = api.takeSinkCalls();
+      if (silent) calls = calls?.filter((call) => this.#wantsReplays(call)).map(asReplayed); // L4
       if (calls === undefined || calls.length === 0) return;
       this.events.onSinkCalls(cloneSinkCalls(calls, warn('SINK_ARGUMENTS_NOT_CLONEABLE')));
     } catch (error) {
       warn('ACTIVATION_ABORTED')(`calls of sinks were lost: ${describe(error)}`);
     }
   }
+}
+
+/** A call of a sink that is made again, as one that a replay makes. */
+function asReplayed(call: SinkCallRecord): SinkCallRecord {
+  const info = JSON.parse(call.info);
+  info.unsafe = { ...info.unsafe, isReplaying: true, isReplayingHistoryEvents: true };
+  return { ...call, info: JSON.stringify(info) };
 }
 
 /** A completion that fails the task, for when no runtime can make one. */

@@ -7,15 +7,21 @@
 //! R2  All activations of a run between two evictions go to one lane, unless that lane goes away.
 //! R3  A lane that held a run gets its eviction before any later activation of that run.
 //! R4  A lane that is gone gets nothing, and what it says is dropped.
-//! R5  A new run goes to the open lane of its worker with the fewest outstanding activations, then fewest runs,
-//!     then the lowest number; without an open lane it waits, unless its worker is stopping.
+//! R5  A run without a lane goes to the open lane of its worker with the fewest outstanding activations, then fewest
+//!     runs, then the lowest number; without an open lane it waits, unless its worker is stopping.
+//! R6  A run whose lane is gone is rebuilt elsewhere: the new lane carries out everything that the old one has
+//!     completed since the run's first activation. What it answers to that is held against what the core was told,
+//!     and goes no further; if it differs, the outstanding activation is failed once the lane has answered it too.
 //!
 //! What becomes of the runs of a lane that goes away:
 //!
 //! outstanding, guilty              failed with the guilty message
-//! outstanding, first activation    delivered again to another lane, unchanged (it carries all the run needs)
-//! outstanding, later activation    failed: its state is lost; the core evicts it and replays
-//! not outstanding                  eviction requested from the core
+//! outstanding, kept                rebuilt on another lane, which gets the outstanding activation too
+//! outstanding, not kept            failed: its state is lost; the core evicts it and replays
+//! not outstanding, kept            stays without a lane, and is rebuilt when its next activation comes
+//! not outstanding, not kept        eviction requested from the core
+//!
+//! Kept means that the hub still has all activations of the run; it gives them up when they take too much memory.
 
 #[cfg(test)]
 mod model;
@@ -36,6 +42,8 @@ pub struct RunKey {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placement {
     Lane(LaneId),
+    /// As Lane, after everything that the run's lost lane had carried out (R6).
+    Rebuild(LaneId),
     /// Keep it: a later decision delivers or fails it.
     Wait,
     /// Complete it as failed.
@@ -51,12 +59,27 @@ pub enum Reason {
     LaneLost,
     /// The worker is stopping and has no lane.
     NoLane,
+    /// The run's lane went away, and rebuilding the run gave other answers than the first time (R6).
+    Differs,
+}
+
+/// What a lane's completion is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Nobody waits for it (R4).
+    Unasked,
+    /// The answer to the activation of that number among those carried out again (R6).
+    Repeated(usize),
+    /// The answer to the outstanding activation. `counts`: as the activation was announced.
+    Accepted { counts: bool },
+    /// The same, of a run that was not rebuilt as it was: complete the activation as failed.
+    Spoiled,
 }
 
 /// What the hub has to do, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Give the kept first activation of the run to the lane.
+    /// Give all kept activations of the run to the lane, the outstanding one last.
     Deliver { run: RunKey, lane: LaneId },
     /// Tell the lane to drop the run's instance.
     Evict { run: RunKey, lane: LaneId },
@@ -84,19 +107,29 @@ struct Worker {
 #[derive(Clone, Debug)]
 struct Run {
     place: Place,
-    /// The outstanding activation, if any, is the run's first.
-    first: bool,
+    /// The hub can give the run to another lane (R6).
+    kept: bool,
+    /// Activations that were completed and count: to be carried out again before another lane can go on.
+    done: usize,
+    /// The outstanding activation, if any, counts.
+    counts: bool,
+    /// Answers of the current lane that are still to come before the one that is waited for.
+    repeats: usize,
+    /// One of them was not what the core had been told.
+    differs: bool,
     used: u64,
     /// An eviction has been requested and has not come yet.
     leaving: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Place {
-    /// No lane yet; the first activation is kept.
+    /// No lane; an activation is outstanding and kept.
     Waiting,
     Busy(LaneId),
     Idle(LaneId),
+    /// No lane, and nothing outstanding: rebuilt when it is needed.
+    Homeless,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -180,7 +213,7 @@ impl Router {
                         run: key,
                         reason: Reason::Guilty,
                     }),
-                    Place::Busy(_) if run.first => {
+                    Place::Busy(_) if run.kept && !run.differs => {
                         run.place = Place::Waiting;
                         homeless.push(worker);
                         return true;
@@ -189,6 +222,10 @@ impl Router {
                         run: key,
                         reason: Reason::LaneLost,
                     }),
+                    _ if run.kept => {
+                        run.place = Place::Homeless;
+                        return true;
+                    }
                     _ => decisions.push(Decision::RequestEviction { run: key }),
                 }
                 false
@@ -203,52 +240,71 @@ impl Router {
         decisions
     }
 
-    /// An activation that is not an eviction. `first`: it initializes the run.
-    pub fn activation(&mut self, worker: WorkerId, run_id: &str, first: bool) -> Placement {
+    /// An activation that is not an eviction. `first`: it initializes the run. `counts`: it changes the run's state,
+    /// so that a lane that takes the run over has to carry it out too.
+    pub fn activation(
+        &mut self,
+        worker: WorkerId,
+        run_id: &str,
+        first: bool,
+        counts: bool,
+    ) -> Placement {
         self.clock += 1;
         let Some(entry) = self.workers.get_mut(&worker) else {
             return Placement::Refuse(Reason::NoLane);
         };
-        if let Some(run) = entry.runs.get_mut(run_id) {
-            run.used = self.clock;
-            run.first = first;
-            return match run.place {
-                Place::Waiting => Placement::Wait,
-                Place::Busy(lane) => Placement::Lane(lane),
-                Place::Idle(lane) => {
-                    run.place = Place::Busy(lane);
-                    if let Some(lane) = self.lanes.get_mut(&lane) {
-                        lane.outstanding += 1;
-                    }
-                    Placement::Lane(lane)
-                }
-            };
-        }
-        if !first {
+        let run = match entry.runs.get_mut(run_id) {
+            Some(run) => run,
             // R2: the run's lane went away while the core was making this activation.
-            return Placement::Refuse(Reason::LaneLost);
-        }
-        let chosen = least_loaded(&self.lanes, &entry.lanes);
-        let placement = match chosen {
-            Some(lane) => Placement::Lane(lane),
-            None if entry.stopping => return Placement::Refuse(Reason::NoLane),
-            None => Placement::Wait,
+            None if !first => return Placement::Refuse(Reason::LaneLost),
+            None => entry.runs.entry(run_id.to_owned()).or_insert(Run::new()),
         };
-        let place = chosen.map_or(Place::Waiting, Place::Busy);
-        entry.runs.insert(
-            run_id.to_owned(),
-            Run {
-                place,
-                first,
-                used: self.clock,
-                leaving: false,
-            },
-        );
-        if let Some(lane) = chosen.and_then(|lane| self.lanes.get_mut(&lane)) {
+        run.used = self.clock;
+        run.counts = counts;
+        match run.place {
+            Place::Waiting => return Placement::Wait,
+            Place::Busy(lane) => return Placement::Lane(lane),
+            Place::Idle(lane) => {
+                run.place = Place::Busy(lane);
+                if let Some(lane) = self.lanes.get_mut(&lane) {
+                    lane.outstanding += 1;
+                }
+                return Placement::Lane(lane);
+            }
+            Place::Homeless => {}
+        }
+        let Some(chosen) = least_loaded(&self.lanes, &entry.lanes) else {
+            if entry.stopping {
+                entry.runs.remove(run_id);
+                return Placement::Refuse(Reason::NoLane);
+            }
+            run.place = Place::Waiting;
+            return Placement::Wait;
+        };
+        run.move_to(chosen);
+        if let Some(lane) = self.lanes.get_mut(&chosen) {
             lane.outstanding += 1;
             lane.runs += 1;
         }
-        placement
+        if first {
+            Placement::Lane(chosen)
+        } else {
+            Placement::Rebuild(chosen)
+        }
+    }
+
+    /// The hub has given up a run's activations: it can be rebuilt from its history only. For runs that have a lane.
+    pub fn unkeep(&mut self, worker: WorkerId, run_id: &str) {
+        if let Some(run) = self.run(worker, run_id) {
+            run.kept = false;
+        }
+    }
+
+    /// A repeated answer was not what the core had been told (R6).
+    pub fn differs(&mut self, worker: WorkerId, run_id: &str) {
+        if let Some(run) = self.run(worker, run_id) {
+            run.differs = true;
+        }
     }
 
     /// The core evicts the run; the hub answers. Returns the lane that has to hear of it.
@@ -258,23 +314,31 @@ impl Router {
         run.place.lane()
     }
 
-    /// A lane has completed a run's activation. False: nobody waits for it, drop it (R4).
-    pub fn completion(&mut self, lane: LaneId, worker: WorkerId, run_id: &str) -> bool {
-        let Some(run) = self
-            .workers
-            .get_mut(&worker)
-            .and_then(|entry| entry.runs.get_mut(run_id))
-        else {
-            return false;
+    /// A lane has completed an activation of a run.
+    pub fn completion(&mut self, lane: LaneId, worker: WorkerId, run_id: &str) -> Answer {
+        let Some(run) = self.run(worker, run_id) else {
+            return Answer::Unasked;
         };
         if run.place != Place::Busy(lane) {
-            return false;
+            return Answer::Unasked;
+        }
+        if run.repeats > 0 {
+            run.repeats -= 1;
+            return Answer::Repeated(run.done - run.repeats - 1);
         }
         run.place = Place::Idle(lane);
+        let answer = if std::mem::take(&mut run.differs) {
+            Answer::Spoiled
+        } else {
+            Answer::Accepted { counts: run.counts }
+        };
+        if run.kept && run.counts {
+            run.done += 1;
+        }
         if let Some(lane) = self.lanes.get_mut(&lane) {
             lane.outstanding -= 1;
         }
-        true
+        answer
     }
 
     /// The `count` runs of the lane that were used longest ago, idle ones first. They count as leaving from now on.
@@ -308,6 +372,10 @@ impl Router {
             .map_or(0, |entry| entry.runs.len())
     }
 
+    fn run(&mut self, worker: WorkerId, run_id: &str) -> Option<&mut Run> {
+        self.workers.get_mut(&worker)?.runs.get_mut(run_id)
+    }
+
     fn leave_lane(&mut self, place: Place) {
         let Some(lane) = place.lane().and_then(|lane| self.lanes.get_mut(&lane)) else {
             return;
@@ -336,7 +404,7 @@ impl Router {
             match least_loaded(&self.lanes, &entry.lanes) {
                 Some(lane) => {
                     if let Some(waiting) = entry.runs.get_mut(&run.run_id) {
-                        waiting.place = Place::Busy(lane);
+                        waiting.move_to(lane);
                     }
                     if let Some(load) = self.lanes.get_mut(&lane) {
                         load.outstanding += 1;
@@ -358,10 +426,32 @@ impl Router {
     }
 }
 
+impl Run {
+    /// One that the core has just made.
+    fn new() -> Self {
+        Self {
+            place: Place::Homeless,
+            kept: true,
+            done: 0,
+            counts: true,
+            repeats: 0,
+            differs: false,
+            used: 0,
+            leaving: false,
+        }
+    }
+
+    /// Gives it a lane that knows nothing of it (R6).
+    fn move_to(&mut self, lane: LaneId) {
+        self.place = Place::Busy(lane);
+        self.repeats = self.done;
+    }
+}
+
 impl Place {
     fn lane(self) -> Option<LaneId> {
         match self {
-            Self::Waiting => None,
+            Self::Waiting | Self::Homeless => None,
             Self::Busy(lane) | Self::Idle(lane) => Some(lane),
         }
     }

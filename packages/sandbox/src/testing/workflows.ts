@@ -144,7 +144,13 @@ export class CollectingEnd implements LaneEnd {
 }
 
 export function batchOf(
-  ...items: readonly { worker?: number; runId: string; activation?: Uint8Array; evict?: boolean }[]
+  ...items: readonly {
+    worker?: number;
+    runId: string;
+    activation?: Uint8Array;
+    evict?: boolean;
+    repeats?: number;
+  }[]
 ): Uint8Array {
   return LaneBatch.encode({ items: items.map((item) => ({ worker: 1, ...item })) }).finish();
 }
