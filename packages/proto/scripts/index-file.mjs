@@ -1,4 +1,9 @@
-/** Writes gen/index.ts: the namespaces of all packages, as types and, lazily, as values (src/namespaces.ts). */
+/**
+ * Writes gen/index.ts: the namespaces of all packages, as types and, lazily, as values (src/namespaces.ts).
+ *
+ * X1  Written for a short declaration file, which was a seventh of the package: one namespace a package with its whole
+ *     name in front; an alias is type and value at once, and what holds other messages is declared as both.
+ */
 import fs from 'node:fs';
 import path from 'node:path';
 
@@ -38,35 +43,36 @@ function constType({ alias, exportName, nested }) {
   return `${own} & { ${members.join('; ')} }`;
 }
 
-function renderTypes(entries, indent, names) {
+const holdsOthers = ({ nested }) => nested.size > 0;
+
+/** @param isAlias  which entries an alias stands for */
+function renderTypes(entries, indent, isAlias) {
   const lines = [];
   for (const [name, entry] of entries) {
     const { kind, alias, exportName, nested } = entry;
-    if (kind !== 'service') {
-      lines.push(`${indent}type ${name} = ${alias}.${exportName};`);
-      // Interfaces with an "I" in front: the names that code written for protobufjs uses.
-      if (kind === 'message' && !names.has(`I${name}`)) {
-        lines.push(`${indent}type I${name} = ${alias}.${exportName};`);
-      }
-    }
+    if (isAlias(entry)) lines.push(`${indent}export import ${name} = ${alias}.${exportName};`);
+    else if (kind !== 'service') lines.push(`${indent}type ${name} = ${alias}.${exportName};`);
+    // Interfaces with an "I" in front: the names that code written for protobufjs uses.
+    if (kind === 'message' && !entries.has(`I${name}`)) lines.push(`${indent}type I${name} = ${name};`);
     if (nested.size > 0) {
       lines.push(`${indent}namespace ${name} {`);
-      lines.push(...renderTypes(nested, `${indent}  `, new Set(nested.keys())));
+      // Types alone: a namespace with values in it could not share its name with a constant.
+      lines.push(...renderTypes(nested, `${indent}  `, () => false));
       lines.push(`${indent}}`);
     }
   }
   return lines;
 }
 
-function renderNamespace(name, tree, indent) {
-  if (RESERVED.has(name)) return [];
-  const lines = [`${indent}namespace ${name} {`];
-  const inner = `${indent}  `;
-  lines.push(...renderTypes(tree.entries, inner, new Set(tree.entries.keys())));
-  for (const [member, entry] of tree.entries) lines.push(`${inner}const ${member}: ${constType(entry)};`);
-  for (const [child, subtree] of tree.children) lines.push(...renderNamespace(child, subtree, inner));
-  lines.push(`${indent}}`);
-  return lines;
+/** X1 */
+function renderPackage(packageName, entries) {
+  const constants = [...entries].filter(([, entry]) => holdsOthers(entry));
+  return [
+    `export declare namespace ${packageName} {`,
+    ...renderTypes(entries, '  ', (entry) => !holdsOthers(entry)),
+    ...constants.map(([name, entry]) => `  const ${name}: ${constType(entry)};`),
+    '}',
+  ];
 }
 
 /** Package of a .proto file; well-known types that the compiler brings itself have no file, and tell by their path. */
@@ -84,24 +90,21 @@ export function renderIndex(outDir, protosDir) {
     .sort();
   const imports = [];
   const packages = new Map();
-  const roots = new Map();
+  const entriesOf = new Map();
   for (const [index, file] of files.entries()) {
     const module = file.slice(0, -'.ts'.length);
     const packageName = packageOf(path.join(protosDir, `${module}.proto`), module);
     const names = exportsOf(fs.readFileSync(path.join(outDir, file), 'utf8'));
     if (names.size === 0) continue;
     const alias = `m${index}`;
-    imports.push(`import type * as ${alias} from './${module}';`);
+    imports.push(`import * as ${alias} from './${module}';`);
     const contents = packages.get(packageName) ?? [];
     packages.set(packageName, contents);
     contents.push(`[() => require('./${module}'), '${[...names.keys()].join(' ')}']`);
-    let level = { children: roots };
-    for (const part of packageName.split('.')) {
-      if (!level.children.has(part)) level.children.set(part, { children: new Map(), entries: new Map() });
-      level = level.children.get(part);
-    }
-    for (const [name, entry] of nest(names, alias)) level.entries.set(name, entry);
+    if (!entriesOf.has(packageName)) entriesOf.set(packageName, new Map());
+    for (const [name, entry] of nest(names, alias)) entriesOf.get(packageName).set(name, entry);
   }
+  const roots = new Set([...packages.keys()].map((name) => name.split('.')[0]));
   const tables = [...packages].map(
     ([name, contents]) => `  '${name}': [\n    ${contents.join(',\n    ')},\n  ],`,
   );
@@ -115,16 +118,15 @@ export function renderIndex(outDir, protosDir) {
     'declare const require: (path: string) => any;',
     'declare const exports: any;',
     '',
-    ...[...roots].flatMap(([name, tree]) => {
-      const [first, ...rest] = renderNamespace(name, tree, '');
-      return [`export declare ${first}`, ...rest];
-    }),
+    ...[...entriesOf]
+      .filter(([name]) => !name.split('.').some((part) => RESERVED.has(part)))
+      .flatMap(([name, entries]) => renderPackage(name, entries)),
     '',
     'const packages: Readonly<Record<string, PackageContents>> = {',
     ...tables,
     '};',
     '',
-    ...[...roots.keys()].map((name) => `exports.${name} = makeNamespace('${name}', packages);`),
+    ...[...roots].map((name) => `exports.${name} = makeNamespace('${name}', packages);`),
     '',
   ].join('\n');
 }

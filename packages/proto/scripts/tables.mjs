@@ -31,7 +31,7 @@ const KEPT_WHOLE = { 'temporal/api/history/v1/message.ts': ['History', 'HistoryE
 /** Nothing to do: no messages, none with JSON, or messages with a JSON of their own. */
 const LEFT_ALONE = [
   /^temporal\/sdk\/core\//,
-  /^google\/(?!protobuf\/descriptor)/,
+  /^google\/(?!protobuf\/descriptor|api\/http)/,
   /^grpc\//,
   /\/service\.ts$/,
 ];
