@@ -266,7 +266,7 @@ async function runEverything(dataConverter: DataConverter): Promise<Remains> {
     }, 'the workflow task has failed');
     await stumbling.terminate();
     // Without a workflow.
-    const alone = { taskQueue, startToCloseTimeout: '20s', summary: mark('standalone-summary') } as const;
+    const alone = { taskQueue, startToCloseTimeout: '5m', summary: mark('standalone-summary') } as const;
     answers.push(
       await client.activity.execute('echo', { ...alone, id: 'echo', args: [mark('standalone-argument')] }),
       await client.activity
@@ -315,8 +315,12 @@ async function runEverything(dataConverter: DataConverter): Promise<Remains> {
       return (listed.executions?.length ?? 0) > 0;
     }, 'the schedule has started a workflow');
 
-    const { executions = [] } = await workflowService.listWorkflowExecutions({ namespace: 'default' });
-    expect(executions.length).toBeGreaterThanOrEqual(11);
+    const list = async () => {
+      const { executions = [] } = await workflowService.listWorkflowExecutions({ namespace: 'default' });
+      return executions;
+    };
+    await until(async () => (await list()).length >= 11, 'all workflows are listed');
+    const executions = await list();
     for (const { execution } of executions) {
       const { history } = await workflowService.getWorkflowExecutionHistory({
         namespace: 'default',

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Context } from '@perdure/activity';
 import { Client, type WorkflowHandle } from '@perdure/client';
@@ -246,16 +247,18 @@ describe('codecs', () => {
       (await eventsOfType(handle, 'WorkflowTaskFailed')).map(
         ({ workflowTaskFailedEventAttributes: it }) => it?.failure?.message,
       );
-    const stop = setInterval(() => void tasks().then((f) => f.length > 0 && handle.terminate(f[0]!)), 500);
-    try {
-      expect(await handle.result()).toMatchObject([
-        'v',
-        'g',
-        { activity: 'v', child: 'v', local: 'v', signalled: 'v' },
-      ]);
-    } finally {
-      clearInterval(stop);
-    }
+    // A task that fails would be tried again and again.
+    const result = handle.result();
+    const ended = result.then(
+      () => true,
+      () => true,
+    );
+    await until(
+      async () => (await Promise.race([ended, sleep(200)])) || (await tasks()).length > 0,
+      'the workflow has ended, or one of its tasks has failed',
+    );
+    expect(await tasks()).toEqual([]);
+    expect(await result).toMatchObject(['v', 'g', { activity: 'v', child: 'v', local: 'v', signalled: 'v' }]);
     expect([...owners].sort()).toEqual(
       expect.arrayContaining([
         'workflow mine:ID',
@@ -317,10 +320,11 @@ describe('sizes', () => {
       const handle = await h.start(worker, 'echoes', ['x'.repeat(600_000)]);
       await h.start(worker, 'echoes', ['x'.repeat(600_000)]);
       expect(((await handle.result()) as string).length).toBe(600_000);
-      expect(emitted).toHaveBeenCalledTimes(1);
-      expect(emitted.mock.calls[0]).toEqual([
-        expect.stringMatching(/600\d+ bytes.*524288.*refuses more than 2097152/),
-        { code: 'TMPRL1103', type: 'PerdureWarning' },
+      expect(emitted.mock.calls.filter((call) => JSON.stringify(call).includes('TMPRL1103'))).toEqual([
+        [
+          expect.stringMatching(/600\d+ bytes.*524288.*refuses more than 2097152/),
+          { code: 'TMPRL1103', type: 'PerdureWarning' },
+        ],
       ]);
     } finally {
       emitted.mockRestore();
@@ -438,6 +442,7 @@ describe('bytes', () => {
         client.workflow.execute('kinds', {
           taskQueue: worker.options.taskQueue,
           workflowId: `bytes-${randomUUID()}`,
+          workflowTaskTimeout: '1m', // a task that is tried again would pass its payloads once more
           args: [value],
         }),
       );

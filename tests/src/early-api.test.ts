@@ -56,7 +56,8 @@ it('finds its workflows, activities and dependencies, its server, and stops on S
       output += text;
     });
   }
-  const code = new Promise((resolve) => child.once('exit', resolve));
+  // Closed: everything that it has printed is here.
+  const code = new Promise((resolve) => child.once('close', resolve));
   try {
     const execute = (type: string, args: unknown[]) =>
       Promise.race([
@@ -73,6 +74,7 @@ it('finds its workflows, activities and dependencies, its server, and stops on S
     expect(output).toMatch(/^STOPPED$/m);
   } finally {
     child.kill('SIGKILL');
-    rmSync(directory, { recursive: true });
+    await code;
+    rmSync(directory, { recursive: true, force: true });
   }
-}, 60_000);
+});

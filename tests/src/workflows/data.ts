@@ -22,10 +22,10 @@ export interface DataActivities {
   large(bytes: number): Promise<string>;
 }
 const { same, beatsThenSame, fails, large } = proxyActivities<DataActivities>({
-  startToCloseTimeout: '20s',
+  startToCloseTimeout: '2m',
   retry: { maximumAttempts: 2, initialInterval: 1 },
 });
-const local = proxyLocalActivities<DataActivities>({ startToCloseTimeout: '20s' });
+const local = proxyLocalActivities<DataActivities>({ startToCloseTimeout: '2m' });
 
 export const give = defineSignal<[unknown]>('give');
 export const see = defineQuery<unknown, [unknown]>('see');
