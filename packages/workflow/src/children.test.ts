@@ -202,6 +202,33 @@ describe('a child workflow', () => {
     ]);
   });
 
+  it('whose result comes before its start, as that of one which is abandoned while it starts, rejects both', async () => {
+    const cancelled = new ChildWorkflowFailure(
+      'ns',
+      {},
+      'childType',
+      'NON_RETRYABLE_FAILURE',
+      new CancelledFailure('c'),
+    );
+    const s = scenario(async () => {
+      const options = { cancellationType: 'ABANDON' } as const;
+      const outcomes = await Promise.all([
+        startChild('childType', options).catch((error) => isCancellation(error)),
+        executeChild('childType', options).catch((error) => isCancellation(error)),
+      ]);
+      await CancellationScope.nonCancellable(() => sleep(1));
+      return outcomes;
+    });
+    await s.commands([job.start()]);
+    await s.commands([job.cancel()]);
+    expect(await s.commands([job.childCancelled(1, cancelled), job.childCancelled(2, cancelled)])).toEqual([
+      { startTimer: { seq: 1, startToFireTimeout: 1 } },
+    ]);
+    expect(await s.commands([job.fireTimer(1)])).toEqual([
+      { completeWorkflowExecution: { result: [true, true] } },
+    ]);
+  });
+
   it('is not asked to cancel once it has completed', async () => {
     const s = scenario(async () => {
       await executeChild('childType', { workflowId: 'child' });

@@ -4,6 +4,8 @@
  * K1  A child has two outcomes: its start, and its completion; a failed start is both.
  * K2  A child's default id is a UUID from the run's stream, drawn when the call is made.
  * K3  Cancellation only asks: the promises settle when the core reports, by the cancellation type.
+ * K4  A child that is cancelled by TRY_CANCEL or ABANDON while it starts is over at once: the core never tells of its
+ *     start then, which rejects with the result.
  */
 import {
   type BaseWorkflowHandle,
@@ -396,8 +398,14 @@ export function resolveChild(run: Run, job: ResolveChildWorkflowExecution): void
     | PendingChildResult
     | undefined;
   if (completion === undefined) return;
-  const { child, context } = completion;
+  const { context } = completion;
+  const starting = run.pending?.take(OperationKind.ChildStart, job.seq ?? 0) as PendingChild | undefined; // K4
+  const child = completion.child ?? starting;
   if (child !== undefined) child.scope.unlisten(child);
+  const reject = (error: Error) => {
+    starting?.reject(error);
+    completion.reject(error);
+  };
   const result = job.result;
   if (result?.completed !== undefined) {
     let value: unknown;
@@ -409,9 +417,9 @@ export function resolveChild(run: Run, job: ResolveChildWorkflowExecution): void
     }
     completion.resolve(value);
   } else if (result?.failed !== undefined) {
-    completion.reject(failureToError(run, result.failed.failure, context));
+    reject(failureToError(run, result.failed.failure, context));
   } else if (result?.cancelled !== undefined) {
-    completion.reject(failureToError(run, result.cancelled.failure, context));
+    reject(failureToError(run, result.cancelled.failure, context));
   } else {
     throw new ActivationError(`Child workflow ${job.seq} was resolved without an outcome`);
   }

@@ -1,5 +1,5 @@
 import { CancelledFailure, NexusOperationFailure } from '@perdure/common';
-import { createNexusServiceClient, isCancellation } from './index';
+import { CancellationScope, createNexusServiceClient, isCancellation, sleep } from './index';
 import { job, scenario } from './testing/scenario';
 
 const service = { name: 'greetings', operations: { hello: { name: 'hello-op' }, bye: { name: 'bye' } } };
@@ -91,6 +91,32 @@ describe('a Nexus operation', () => {
     expect(await s.commands([job.cancel()])).toEqual([{ requestCancelNexusOperation: { seq: 1 } }]);
     expect(await s.commands([job.nexusNotStarted(1, failure(new CancelledFailure('c')))])).toEqual([
       { completeWorkflowExecution: { result: true } },
+    ]);
+  });
+
+  it('ends before it has started where it is cancelled while it waits for a handler', async () => {
+    const s = scenario(async () => {
+      const ended = await client()
+        .executeOperation('hello', 'Ada')
+        .catch((e) => isCancellation(e));
+      await CancellationScope.nonCancellable(() => sleep(1));
+      return ended;
+    });
+    await s.commands([job.start()]);
+    expect(await s.commands([job.cancel()])).toEqual([{ requestCancelNexusOperation: { seq: 1 } }]);
+    expect(await s.commands([job.nexusFailed(1, failure(new CancelledFailure('c')))])).toEqual([
+      { startTimer: { seq: 1, startToFireTimeout: 1 } },
+    ]);
+    expect(await s.commands([job.nexusStarted(1, 'after all'), job.fireTimer(1)])).toEqual([
+      { completeWorkflowExecution: { result: true } },
+    ]);
+  });
+
+  it('may give its result without a word about its start', async () => {
+    const s = scenario(() => client().executeOperation('hello', 'Ada'));
+    await s.commands([job.start()]);
+    expect(await s.commands([job.nexusDone(1, 'hi')])).toEqual([
+      { completeWorkflowExecution: { result: 'hi' } },
     ]);
   });
 });

@@ -3,6 +3,8 @@
  *
  * N1  An operation has two outcomes: its start (with a token if it goes on), and its result.
  * N2  Cancellation only asks: the promises settle when the core reports, by the cancellation type.
+ * N3  The result may come before the start: that of an operation which is cancelled while it waits for a handler. It
+ *     settles both, and a start that follows is ignored.
  */
 import {
   type CancelledFailure,
@@ -260,11 +262,15 @@ export function resolveNexus(run: Run, job: ResolveNexusOperation): void {
   if (pending === undefined) return;
   const { operation } = pending;
   operation.scope.unlisten(operation);
+  const started = run.pending?.take(OperationKind.NexusStart, job.seq ?? 0) === undefined;
   const result = job.result;
   const failure = result?.failed ?? result?.cancelled ?? result?.timedOut;
   if (failure !== undefined) {
-    pending.reject(failureToError(run, failure, operation.context));
+    const error = failureToError(run, failure, operation.context);
+    if (!started) operation.reject(error); // N3
+    pending.reject(error);
   } else if (result?.completed !== undefined) {
+    if (!started) operation.resolve({ result: operation.result }); // N3
     let value: unknown;
     try {
       value = fromPayload(run, result.completed, operation.context, operation.outputType);
