@@ -15,10 +15,11 @@ const h = harness();
 const HEALTHY = 50;
 /**
  * Alone, the 50 take about a second on two quiet cores. A lane that has to be ended costs them its deadline, and what
- * they had done on it is done again on another; the rest is for machines that are busy.
+ * they had done on it is done again on another; the rest is for machines that are busy, where the server loses a task now
+ * and then, which comes again after its timeout.
  */
-const IN_TIME_MS = 60_000;
-jest.setTimeout(240_000);
+const IN_TIME_MS = 90_000;
+jest.setTimeout(300_000);
 
 const options = {
   workflowsPath: join(workflowsDir, 'hostile.ts'),
