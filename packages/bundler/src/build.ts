@@ -78,6 +78,9 @@ interface Problem extends BundleProblem {
   readonly importer?: string;
 }
 
+/** TypeScript that is compiled to CommonJS may mix `import` and `require('x')`. */
+const REQUIRES = /\brequire\s*\(\s*['"`]/;
+
 /** A CommonJS module turned up in a build that was begun without support for them. */
 class CommonJsNeeded extends Error {}
 
@@ -226,7 +229,8 @@ class Build {
         if (self.withCommonJs || id.startsWith('\0') || !/\b(?:require|module|exports)\b/.test(code))
           return null;
         const program = this.parse(code, { allowReturnOutsideFunction: true });
-        if (program.body.some(({ type }) => /^(?:Import|Export)/.test(type))) return null;
+        const isModule = program.body.some(({ type }) => /^(?:Import|Export)/.test(type));
+        if (isModule && !(REQUIRES.test(code) && !id.includes('/node_modules/'))) return null;
         self.commonJsNeeded = true;
         throw new CommonJsNeeded();
       },
@@ -255,6 +259,7 @@ class Build {
     return commonjs({
       extensions: ['.js', '.cjs', '.mjs', '.jsx', '.ts', '.cts', '.mts', '.tsx', ''],
       strictRequires: true,
+      transformMixedEsModules: true,
       // What is required is the module itself, also where it has ES module syntax by our own making.
       requireReturnsDefault: (id) => id.startsWith(VIRTUAL) || id.endsWith('.json'),
       esmExternals: false,

@@ -521,6 +521,28 @@ __exportStar(require("./b"), exports);
     expect(run.globals.trace).toEqual(['b']);
   });
 
+  it('follows require in files with import and export, as TypeScript that is compiled to CommonJS does', async () => {
+    const { realm, bundle } = await bundleProject({
+      'workflows.ts': `
+        import { twice } from './es';
+        const { name } = require('./lib.cjs') as { name: string };
+        const early = require('./es') as typeof import('./es');
+        export async function main() {
+          const { late } = require('./late') as { late: string };
+          return [name, early.twice(2), twice(3), late].join();
+        }
+        export async function computed() { return require(['x', 'y'].join()); }`,
+      'es.ts': `export const twice = (n: number) => n * 2;`,
+      'lib.cjs': `exports.name = 'lib';`,
+      'late.ts': `${trace}('late'); export const late = 'late';`,
+    });
+    expect(bundle.workflowTypes).toEqual(['computed', 'main']);
+    const run = realm.newRun();
+    expect(await run.workflow('main')()).toBe('lib,4,6,late');
+    expect(run.globals.trace).toEqual(['late']);
+    await expect(realm.newRun().workflow('computed')()).rejects.toThrow(/x,y/);
+  });
+
   it('requires lazily, in order, and each module once', async () => {
     const { realm } = await bundleProject({
       'workflows.ts': `import lib from './lib.cjs'; export async function main() { return lib.use(); }`,
