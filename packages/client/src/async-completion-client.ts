@@ -23,6 +23,7 @@ import {
   ActivityResetError,
   isGrpcServiceError,
 } from './errors';
+import { checkFullActivityId } from './given';
 import { grpcStatus } from './grpc';
 import { rethrowGrpcError } from './grpc-failures';
 
@@ -65,6 +66,7 @@ export class AsyncCompletionClient extends BaseClient {
     options?: AsyncCompletionOperationOptions,
   ): SerializationContext | undefined {
     if (target instanceof Uint8Array) return options?.serializationContext;
+    checkFullActivityId(target);
     const { activityId, workflowId } = target;
     return { type: 'activity', namespace: this.base.namespace, activityId, workflowId, isLocal: false };
   }

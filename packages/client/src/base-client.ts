@@ -5,6 +5,7 @@ import { loadDataConverter } from '@perdure/common/lib/internal-non-workflow';
 import { Connection, type ConnectionLike } from './connection';
 import type { Metadata } from './connection-options';
 import { DataPipe } from './data';
+import { checkNamespace } from './given';
 import type { WorkflowService } from './services';
 import { SizeCheck } from './size-check';
 
@@ -35,13 +36,17 @@ export type LoadedBaseClientOptions = Required<Omit<BaseClientOptions, 'dataConv
   connection?: ConnectionLike;
 };
 
-/** Defaults of the options that all clients have. */
+/**
+ * Defaults of the options that all clients have.
+ * @throws {ValueError} no namespace
+ */
 export function resolveBaseClientOptions({
   dataConverter = {},
   identity = `${process.pid}@${hostname()}`,
   namespace = 'default',
   connection,
 }: BaseClientOptions): LoadedBaseClientOptions {
+  checkNamespace(namespace);
   return {
     dataConverter,
     identity,

@@ -20,7 +20,7 @@ import type {
   Metadata as GrpcMetadata,
   Interceptor,
 } from '@grpc/grpc-js';
-import { IllegalStateError } from '@perdure/common';
+import { IllegalStateError, ValueError } from '@perdure/common';
 import {
   type ConnectionOptions,
   type ConnectionOptionsWithDefaults,
@@ -171,6 +171,15 @@ function directWay(client: GrpcClient, interceptors: readonly Interceptor[]): Di
   return { channel: client.getChannel(), retry };
 }
 
+/** Beyond this a deadline is as good as none, and grpc-js has no words for it: it would end the process. */
+const FARTHEST_DEADLINE_MS = 100 * 365 * 24 * 3_600_000;
+
+/** A deadline as calls of grpc-js take it. */
+function usableDeadline(deadline: number | Date | undefined): number | Date | undefined {
+  if (deadline === undefined || Number(deadline) - Date.now() < FARTHEST_DEADLINE_MS) return deadline;
+  return undefined;
+}
+
 const NO_SCOPE: CallContext = {};
 const MAIN_SERVICE = 'temporal.api.workflowservice.v1.WorkflowService';
 
@@ -304,8 +313,16 @@ export class Connection implements ConnectionLike {
   /**
    * Runs `fn`; every call in it ends at `deadline`.
    * @param deadline  milliseconds since the epoch, or a date
+   * @throws {ValueError} no point in time
    */
   async withDeadline<R>(deadline: number | Date, fn: () => Promise<R>): Promise<R> {
+    if (!(typeof deadline === 'number' || deadline instanceof Date) || Number.isNaN(Number(deadline))) {
+      throw new ValueError(
+        `Invalid deadline: ${String(deadline)}`,
+        undefined,
+        'give milliseconds since the epoch, or a Date',
+      );
+    }
     return await this.within({ deadline }, fn);
   }
 
@@ -383,8 +400,10 @@ export class Connection implements ConnectionLike {
   private readonly call = (call: RpcCall): Promise<Uint8Array> =>
     this.callIn(this.callContextStorage.getStore() ?? NO_SCOPE, call);
 
-  private async callIn({ deadline, metadata, abortSignal }: CallContext, call: RpcCall): Promise<Uint8Array> {
+  private async callIn(scope: CallContext, call: RpcCall): Promise<Uint8Array> {
     this.assertOpen();
+    const { metadata, abortSignal } = scope;
+    const deadline = usableDeadline(scope.deadline);
     const headers = this.headers(call, metadata);
     const path = `/${call.service}/${call.method}`;
     const request = identity(call.request);
@@ -448,7 +467,7 @@ export class Connection implements ConnectionLike {
       identity,
       call.request,
       this.headers(call, metadata).clone(),
-      { deadline, interceptors: this.options.interceptors },
+      { deadline: usableDeadline(deadline), interceptors: this.options.interceptors },
     );
     this.running.add(running);
     const cancel = () => running.cancel();

@@ -93,16 +93,25 @@ async function startRequest(
     workflowRunTimeout: options.workflowRunTimeout,
     workflowTaskTimeout: options.workflowTaskTimeout,
     workflowStartDelay: options.startDelay,
-    retryPolicy: retry === undefined ? undefined : compileRetryPolicy(retry),
-    memo: memo === undefined ? undefined : { fields: await site.data.toPayloadMap(memo, context) },
+    retryPolicy: retry ? compileRetryPolicy(retry) : undefined,
+    memo: memo ? { fields: await site.data.toPayloadMap(memo, context) } : undefined,
     searchAttributes:
-      searchAttributes === undefined && typedSearchAttributes === undefined
-        ? undefined
-        : { indexedFields: encodeUnifiedSearchAttributes(searchAttributes, typedSearchAttributes) },
-    cronSchedule: options.cronSchedule,
+      searchAttributes || typedSearchAttributes
+        ? {
+            indexedFields: encodeUnifiedSearchAttributes(
+              searchAttributes ?? undefined,
+              typedSearchAttributes ?? undefined,
+            ),
+          }
+        : undefined,
+    cronSchedule: options.cronSchedule ?? undefined,
     header: await site.data.toHeader(headers, context),
-    userMetadata: await site.data.toUserMetadata(options.staticSummary, options.staticDetails, context),
-    priority: priority === undefined ? undefined : compilePriority(priority),
+    userMetadata: await site.data.toUserMetadata(
+      options.staticSummary ?? undefined,
+      options.staticDetails ?? undefined,
+      context,
+    ),
+    priority: priority ? compilePriority(priority) : undefined,
     versioningOverride: options.versioningOverride,
     requestEagerExecution: options.requestEagerStart,
   };

@@ -14,6 +14,7 @@ import {
   type Next,
   type PayloadTypeInfo,
   type SignalDefinition,
+  type SignalTypeInfo,
   type TypeInfo,
   type UpdateDefinition,
   ValueError,
@@ -30,6 +31,7 @@ import {
 } from './base-client';
 import { type ConnectionLike, type InternalConnectionLike, InternalConnectionLikeSymbol } from './connection';
 import { WorkflowUpdateFailedError } from './errors';
+import { argumentsOf, checkOptions, checkWorkflowId, handlerOf } from './given';
 import type {
   WorkflowClientInterceptor,
   WorkflowClientInterceptors,
@@ -183,7 +185,9 @@ export class WorkflowClient extends BaseClient {
     workflowTypeOrFunc: string | T,
     options: WithWorkflowArgs<T, WorkflowOptions>,
   ): WorkflowStartInput {
+    checkOptions(options, 'workflowId and taskQueue');
     const { type, typeInfo } = extractWorkflowTypeAndConfig(workflowTypeOrFunc, options.typeInfo);
+    if (type === '') throw new ValueError('Invalid workflow type: the name is empty');
     const compiled = compileWorkflowOptions<WorkflowOptions>(options);
     compiled.typeInfo = typeInfo; // compiling makes an object of its own
     return { workflowType: type, headers: {}, options: compiled };
@@ -244,15 +248,11 @@ export class WorkflowClient extends BaseClient {
     workflowTypeOrFunc: string | WorkflowFn,
     options: WithWorkflowArgs<WorkflowFn, WorkflowSignalWithStartOptions<SignalArgs>>,
   ): Promise<WorkflowHandleWithSignaledRunId<WorkflowFn>> {
-    const {
-      signal,
-      signalArgs = [],
-      signalTypeInfo,
-      ...startOptions
-    } = options as WorkflowOptions & {
+    checkOptions(options, 'workflowId, taskQueue and signal');
+    const { signal, signalArgs, signalTypeInfo, ...startOptions } = options as WorkflowOptions & {
       signal: SignalDefinition<SignalArgs> | string;
       signalArgs?: unknown[];
-      signalTypeInfo?: PayloadTypeInfo;
+      signalTypeInfo?: SignalTypeInfo;
     };
     const {
       workflowType,
@@ -260,6 +260,7 @@ export class WorkflowClient extends BaseClient {
       options: compiled,
     } = this.startInput(workflowTypeOrFunc as string | Workflow, startOptions as any);
     const { workflowId, typeInfo, followRuns } = compiled;
+    const handler = handlerOf<SignalTypeInfo>('signal', signal);
     const call = this.intercepted('signalWithStart', { workflowId }, (input) =>
       signalWithStart(this.site, input),
     );
@@ -267,9 +268,9 @@ export class WorkflowClient extends BaseClient {
       workflowType,
       headers,
       options: compiled,
-      signalName: typeof signal === 'string' ? signal : signal.name,
-      signalArgs: [...signalArgs],
-      signalTypeInfo: signalTypeInfo ?? (typeof signal === 'string' ? undefined : signal.typeInfo),
+      signalName: handler.name,
+      signalArgs: argumentsOf('signalArgs', signalArgs),
+      signalTypeInfo: signalTypeInfo ?? handler.typeInfo,
     });
     // No first run id: the server does not say it where the workflow ran already.
     const handle = this.makeHandle<WorkflowFn>({
@@ -306,15 +307,15 @@ export class WorkflowClient extends BaseClient {
 
   private async sendUpdateWithStart<T extends Workflow, Ret, Args extends any[]>(
     updateDef: UpdateDefinition<Ret, Args> | string,
-    {
-      args,
-      startWorkflowOperation: operation,
-      ...updateOptions
-    }: WorkflowUpdateOptions & { args?: Args; startWorkflowOperation: WithStartWorkflowOperation<T> },
+    options: WorkflowUpdateOptions & { args?: Args; startWorkflowOperation: WithStartWorkflowOperation<T> },
     waitForStage: WaitForStage,
   ): Promise<WorkflowUpdateHandle<Ret>> {
+    checkOptions(options, 'startWorkflowOperation');
+    const { args, startWorkflowOperation: operation, ...updateOptions } = options;
+    checkOptions(operation, 'startWorkflowOperation: a WithStartWorkflowOperation');
     operation.markUsed();
     try {
+      const handler = handlerOf<PayloadTypeInfo>('update', updateDef);
       const { workflowType, headers, options } = this.startInput(
         operation.workflowTypeOrFunc,
         operation.options,
@@ -336,10 +337,9 @@ export class WorkflowClient extends BaseClient {
         workflowType,
         workflowStartOptions: options,
         workflowStartHeaders: headers,
-        updateName: typeof updateDef === 'string' ? updateDef : updateDef.name,
-        updateArgs: args ?? [],
-        updateTypeInfo:
-          updateOptions.typeInfo ?? (typeof updateDef === 'string' ? undefined : updateDef.typeInfo),
+        updateName: handler.name,
+        updateArgs: argumentsOf('args', args),
+        updateTypeInfo: updateOptions.typeInfo ?? handler.typeInfo,
         updateOptions,
         updateHeaders: {},
       });
@@ -368,15 +368,20 @@ export class WorkflowClient extends BaseClient {
     runId?: string,
     opts?: WorkflowResultOptions,
   ): Promise<WorkflowResultType<T>> {
+    checkWorkflowId(workflowId);
     return await workflowResult<WorkflowResultType<T>>(this.site, workflowId, runId, opts);
   }
 
-  /** A handle to a workflow by id; makes no call, so it does not check that the workflow exists. */
+  /**
+   * A handle to a workflow by id; makes no call, so it does not check that the workflow exists.
+   * @throws {ValueError} no id
+   */
   getHandle<T extends Workflow>(
     workflowId: string,
     runId?: string,
     options: GetWorkflowHandleOptions = {},
   ): WorkflowHandle<T> {
+    checkWorkflowId(workflowId);
     const { firstExecutionRunId, ...resultOptions } = options;
     return this.makeHandle<T>({
       workflowId,
@@ -481,18 +486,19 @@ export class WorkflowClient extends BaseClient {
     const workflowExecution: WorkflowExecution = { workflowId, runId };
     const sendUpdate = async (
       def: UpdateDefinition<any, any> | string,
-      { args = [], ...options }: WorkflowUpdateOptions & { args?: unknown[] } = {},
+      { args, ...options }: WorkflowUpdateOptions & { args?: unknown[] } = {},
       waitForStage: WaitForStage,
     ): Promise<WorkflowUpdateHandle<any>> => {
+      const handler = handlerOf<PayloadTypeInfo>('update', def);
       const call = this.intercepted('startUpdate', workflowExecution, (input) =>
         startUpdate(this.site, input, waitForStage),
       );
       const output = await call({
         workflowExecution,
         firstExecutionRunId,
-        updateName: typeof def === 'string' ? def : def.name,
-        args: [...args],
-        typeInfo: options.typeInfo ?? (typeof def === 'string' ? undefined : def.typeInfo),
+        updateName: handler.name,
+        args: argumentsOf('args', args),
+        typeInfo: options.typeInfo ?? handler.typeInfo,
         headers: {},
         options,
       });
@@ -518,12 +524,22 @@ export class WorkflowClient extends BaseClient {
       client: this,
       workflowId,
       result: async () => await this.result<T>(workflowId, runIdForResult, resultOptions),
-      signal: async (def, ...args) =>
-        await (typeof def === 'string' ? signal(def, args, undefined) : signal(def.name, args, def.typeInfo)),
-      signalWithOptions: async (name, { args, typeInfo }) => await signal(name, [...(args ?? [])], typeInfo),
-      query: async (def, ...args) =>
-        await (typeof def === 'string' ? query(def, args, undefined) : query(def.name, args, def.typeInfo)),
-      queryWithOptions: async (name, { args, typeInfo }) => await query(name, [...(args ?? [])], typeInfo),
+      signal: async (def, ...args) => {
+        const { name, typeInfo } = handlerOf<PayloadTypeInfo>('signal', def);
+        await signal(name, args, typeInfo);
+      },
+      signalWithOptions: async (name, options) => {
+        const { args, typeInfo } = options ?? {};
+        await signal(handlerOf('signal', name).name, argumentsOf('args', args), typeInfo);
+      },
+      query: async (def, ...args) => {
+        const { name, typeInfo } = handlerOf<PayloadTypeInfo>('query', def);
+        return await query(name, args, typeInfo);
+      },
+      queryWithOptions: async (name, options) => {
+        const { args, typeInfo } = options ?? {};
+        return await query(handlerOf('query', name).name, argumentsOf('args', args), typeInfo);
+      },
       executeUpdate: async (
         def: UpdateDefinition<any, any> | string,
         options?: WorkflowUpdateOptions & { args?: unknown[] },
@@ -532,7 +548,7 @@ export class WorkflowClient extends BaseClient {
         def: UpdateDefinition<any, any> | string,
         options: WorkflowUpdateOptions & { args?: unknown[]; waitForStage: 'ACCEPTED' },
       ) => {
-        const { waitForStage, ...rest } = options;
+        const { waitForStage, ...rest } = options ?? {};
         if ((waitForStage as string) !== 'ACCEPTED') {
           throw new ValueError(
             `waitForStage must be 'ACCEPTED', got ${JSON.stringify(waitForStage)}`,

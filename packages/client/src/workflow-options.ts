@@ -14,6 +14,7 @@ import {
 } from '@perdure/common';
 import type { Duration as ProtoDuration } from '@perdure/proto/google/protobuf/duration';
 import type { VersioningOverride as ProtoVersioningOverride } from '@perdure/proto/temporal/api/workflow/v1/message';
+import { problemsOfStart } from './given';
 
 export interface WorkflowOptions extends CommonWorkflowOptions {
   /** Names the execution for good; choose one that means something in your domain. */
@@ -102,28 +103,18 @@ export function compileWorkflowOptions<T extends WorkflowOptions>(
     startDelay,
     versioningOverride,
   } = options;
-  const problems: string[] = [];
-  for (const name of ['workflowId', 'taskQueue'] as const) {
-    const value: unknown = options[name];
-    if (typeof value !== 'string' || value === '')
-      problems.push(`${name} must be a string that is not empty`);
-  }
-  if (options.cronSchedule && startDelay !== undefined) {
-    problems.push('startDelay cannot be combined with cronSchedule');
-  }
-  const args = (options as { args?: unknown }).args;
-  if (args !== undefined && !Array.isArray(args)) problems.push('args must be an array');
+  const problems = problemsOfStart(options as T & Record<string, unknown>);
   if (problems.length > 0) throw new ValueError(`Invalid workflow options: ${problems.join('; ')}`);
   throwIfReservedName('task queue', options.taskQueue);
   // One copy: taking the compiled ones out first would make two, and slow ones.
   const compiled: WithCompiledWorkflowOptions<WorkflowOptions> = {
     ...options,
-    args: [...((args as unknown[] | undefined) ?? [])],
+    args: [...((options as { args?: unknown[] }).args ?? [])],
     workflowExecutionTimeout: msOptionalToTs(workflowExecutionTimeout, 'workflowExecutionTimeout'),
     workflowRunTimeout: msOptionalToTs(workflowRunTimeout, 'workflowRunTimeout'),
     workflowTaskTimeout: msOptionalToTs(workflowTaskTimeout, 'workflowTaskTimeout'),
     startDelay: msOptionalToTs(startDelay, 'startDelay'),
-    versioningOverride: versioningOverride && compileVersioningOverride(versioningOverride),
+    versioningOverride: versioningOverride ? compileVersioningOverride(versioningOverride) : undefined,
   };
   return compiled as WithCompiledWorkflowOptions<T>;
 }
