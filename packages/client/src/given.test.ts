@@ -142,10 +142,9 @@ describe('a deadline that is farther away than gRPC can say', () => {
     async (far) => {
       await connection.withDeadline(far, () => handle.signal('s'));
       expect(server.asked[0]!.headers.get('grpc-timeout')).toEqual([]);
-      for await (const _ of await connection.withDeadline(far, async () =>
-        connection.healthService.watch({}),
-      ))
-        break;
+      await connection.withDeadline(far, async () => {
+        for await (const _ of connection.healthService.watch({})) break;
+      });
     },
   );
 });
