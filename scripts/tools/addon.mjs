@@ -57,5 +57,6 @@ function sources() {
       .filter((entry) => entry.isFile())
       .map((entry) => relative(root, join(entry.parentPath, entry.name)).split(sep).join('/'))
       .sort();
-  return ['Cargo.toml', 'Cargo.lock', 'packages/core/package.json', ...below('crates'), ...below('proto')];
+  const crates = below('crates').filter((path) => !/^crates\/[^/]+\/tests\//.test(path));
+  return ['Cargo.toml', 'Cargo.lock', 'packages/core/package.json', ...crates, ...below('proto')];
 }
