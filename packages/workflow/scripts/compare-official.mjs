@@ -27,7 +27,7 @@ const fc = require('fast-check');
 const {
   WorkflowActivationCompletion,
 } = require('@perdure/proto/temporal/sdk/core/workflow_completion/workflow_completion');
-const { program, programOf, record, step } = require('../lib/testing/programs.js');
+const { program, programOf, record, stepOfAnyKind } = require('../lib/testing/programs.js');
 const { drain, encodeActivation, plain, Scenario } = require('../lib/testing/scenario.js');
 const { coresdk } = official('@temporalio/proto');
 const api = official('@temporalio/workflow');
@@ -172,7 +172,7 @@ async function compare(steps, choices, isReplaying) {
 for (const isReplaying of [false, true]) {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(step, { minLength: 1, maxLength: 4 }),
+      fc.array(stepOfAnyKind, { minLength: 1, maxLength: 4 }),
       fc.array(fc.nat(1000), { minLength: 3, maxLength: 8 }),
       (steps, choices) => compare(steps, choices, isReplaying),
     ),

@@ -5,6 +5,8 @@
  * N2  Cancellation only asks: the promises settle when the core reports, by the cancellation type.
  * N3  The result may come before the start: that of an operation which is cancelled while it waits for a handler. It
  *     settles both, and a start that follows is ignored.
+ * N4  The promises of an operation take as many microtasks to settle as histories have it: what else happens in the
+ *     activation that resolves it depends on that.
  */
 import {
   type CancelledFailure,
@@ -25,6 +27,7 @@ import { ActivationError } from './errors';
 import type { EventGroupMarker } from './event-groups';
 import { intercept, type StartNexusOperationInput, type StartNexusOperationOutput } from './interceptors';
 import { failureToError, fromPayload, toPayload, workflowContext } from './payloads';
+import { refuseReadOnly } from './read-only';
 import {
   type CancelListener,
   OperationKind,
@@ -120,9 +123,9 @@ export function createNexusServiceClient<T extends NexusServiceDefinition>(
 ): NexusServiceClient<T> {
   const { endpoint, service } = options;
   const start = async (op: any, input: unknown, given?: Partial<StartNexusOperationOptions>) => {
-    const run = requireWritableRun('A Nexus operation');
+    const run = requireWritableRun(API);
     const operation = operationOf(service, op);
-    const output = await execute(run, {
+    const output = await startOperation(run, {
       input,
       inputType: operation.inputTypeInfo,
       outputType: operation.outputTypeInfo,
@@ -137,15 +140,27 @@ export function createNexusServiceClient<T extends NexusServiceDefinition>(
       service: service.name,
       operation: operation.name,
       token: output.token,
-      result: () => output.result,
+      result: async () => output.result, // N4
     };
   };
+  const execute = async (op: any, input: unknown, given?: Partial<StartNexusOperationOptions>) => {
+    const handle = await start(op, input, given);
+    return await handle.result(); // N4
+  };
+  type Call = (op: any, input: unknown, given?: Partial<StartNexusOperationOptions>) => Promise<unknown>;
+  const refusing =
+    (call: Call): Call =>
+    (...args) => {
+      refuseReadOnly(API);
+      return call(...args);
+    };
   return {
-    startOperation: start,
-    executeOperation: async (op: any, input: unknown, given?: Partial<StartNexusOperationOptions>) =>
-      (await start(op, input, given)).result(),
+    startOperation: refusing(start),
+    executeOperation: refusing(execute),
   } as NexusServiceClient<T>;
 }
+
+const API = 'A Nexus operation';
 
 function operationOf(
   service: NexusServiceDefinition,
@@ -156,7 +171,7 @@ function operationOf(
   return { name: known.name ?? op, inputTypeInfo: known.inputType, outputTypeInfo: known.outputType };
 }
 
-function execute(run: Run, input: StartNexusOperationInput): Promise<StartNexusOperationOutput> {
+function startOperation(run: Run, input: StartNexusOperationInput): Promise<StartNexusOperationOutput> {
   const interceptors = run.interceptors;
   if (interceptors === undefined) return schedule(run, input);
   return intercept(interceptors.outbound, 'startNexusOperation', (changed: StartNexusOperationInput) =>

@@ -35,7 +35,10 @@ export type Step =
         | 'trigger'
         | 'signal'
         | 'handle'
-        | 'cancelOther';
+        | 'cancelOther'
+        | 'operation'
+        | 'operationHandle'
+        | 'abandonedOperation';
     }
   | { do: 'patch' | 'deprecate'; id: string }
   | { do: 'wait'; until: number; timeout: number | undefined }
@@ -61,6 +64,8 @@ export interface ProgramSettings {
   limitMs?: number;
 }
 
+const NEXUS = { name: 'service', operations: { op: { name: 'op' } } };
+
 /** Makes workflow functions of programs. */
 export function programOf(api: ProgramApi, { other = 'other', limitMs = 1000 }: ProgramSettings = {}) {
   const {
@@ -70,6 +75,7 @@ export function programOf(api: ProgramApi, { other = 'other', limitMs = 1000 }: 
     ChildWorkflowCancellationType,
     condition,
     continueAsNew,
+    createNexusServiceClient,
     defineQuery,
     defineSignal,
     defineUpdate,
@@ -110,6 +116,8 @@ export function programOf(api: ProgramApi, { other = 'other', limitMs = 1000 }: 
     localRetryThreshold: 1,
     retry: { initialInterval: 5, backoffCoefficient: 1 },
   });
+
+  const nexus = () => createNexusServiceClient({ endpoint: 'endpoint', service: NEXUS as any });
 
   /** G2: callbacks know nothing of scopes. */
   const settling = (promise: PromiseLike<unknown>) =>
@@ -222,6 +230,14 @@ export function programOf(api: ProgramApi, { other = 'other', limitMs = 1000 }: 
           case 'handle': {
             const handle = await startChild('child');
             await handle.signal('hi');
+            return handle.result();
+          }
+          case 'operation':
+            return nexus().executeOperation('op' as never, 1 as never);
+          case 'abandonedOperation':
+            return nexus().executeOperation('op' as never, 1 as never, { cancellationType: 'ABANDON' });
+          case 'operationHandle': {
+            const handle = await nexus().startOperation('op' as never, 1 as never);
             return handle.result();
           }
           case 'cancelOther':

@@ -13,59 +13,74 @@ import { type Facts, job, Scenario } from './scenario';
 
 export { programOf, type Step };
 
-/** Programs made at random. */
-export const step: fc.Arbitrary<Step> = fc.letrec<{ step: Step }>((tie) => ({
-  step: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    fc.record({ do: fc.constant('sleep' as const), ms: fc.integer({ min: 0, max: 50 }) }),
-    fc.record({ do: fc.constant('activity' as const) }),
-    fc.record({ do: fc.constant('child' as const) }),
-    fc.record({ do: fc.constant('random' as const) }),
-    fc.record({
-      do: fc.constantFrom(
-        'local' as const,
-        'flaky' as const,
-        'retried' as const,
-        'failing' as const,
-        'failingLocal' as const,
-        'throw' as const,
-        'waiting' as const,
-        'abandoned' as const,
-        'abandonedChild' as const,
-        'askedChild' as const,
-        'detached' as const,
-        'gate' as const,
-        'iterate' as const,
-        'memo' as const,
-        'continue' as const,
-        'cancellable' as const,
-        'callback' as const,
-        'cleared' as const,
-        'trigger' as const,
-        'signal' as const,
-        'handle' as const,
-        'cancelOther' as const,
-      ),
-    }),
-    fc.record({ do: fc.constantFrom('patch' as const, 'deprecate' as const), id: fc.constantFrom('p', 'q') }),
-    fc.record({
-      do: fc.constant('wait' as const),
-      until: fc.integer({ min: 0, max: 3 }),
-      timeout: fc.option(fc.integer({ min: 0, max: 20 }), { nil: undefined }),
-    }),
-    fc.record({
-      do: fc.constantFrom(
-        'all' as const,
-        'race' as const,
-        'scope' as const,
-        'shield' as const,
-        'timeout' as const,
-        'attempt' as const,
-      ),
-      steps: fc.array(tie('step'), { minLength: 1, maxLength: 3 }),
-    }),
-  ),
-})).step;
+/** Programs made at random, for any server. */
+export const step: fc.Arbitrary<Step> = stepWith([]);
+
+/** Programs that also call Nexus operations, for which a server needs an endpoint. */
+export const stepOfAnyKind: fc.Arbitrary<Step> = stepWith([
+  fc.record({
+    do: fc.constantFrom('operation' as const, 'operationHandle' as const, 'abandonedOperation' as const),
+  }),
+]);
+
+function stepWith(more: fc.Arbitrary<Step>[]): fc.Arbitrary<Step> {
+  return fc.letrec<{ step: Step }>((tie) => ({
+    step: fc.oneof(
+      { depthSize: 'small', withCrossShrink: true },
+      ...more,
+      fc.record({ do: fc.constant('sleep' as const), ms: fc.integer({ min: 0, max: 50 }) }),
+      fc.record({ do: fc.constant('activity' as const) }),
+      fc.record({ do: fc.constant('child' as const) }),
+      fc.record({ do: fc.constant('random' as const) }),
+      fc.record({
+        do: fc.constantFrom(
+          'local' as const,
+          'flaky' as const,
+          'retried' as const,
+          'failing' as const,
+          'failingLocal' as const,
+          'throw' as const,
+          'waiting' as const,
+          'abandoned' as const,
+          'abandonedChild' as const,
+          'askedChild' as const,
+          'detached' as const,
+          'gate' as const,
+          'iterate' as const,
+          'memo' as const,
+          'continue' as const,
+          'cancellable' as const,
+          'callback' as const,
+          'cleared' as const,
+          'trigger' as const,
+          'signal' as const,
+          'handle' as const,
+          'cancelOther' as const,
+        ),
+      }),
+      fc.record({
+        do: fc.constantFrom('patch' as const, 'deprecate' as const),
+        id: fc.constantFrom('p', 'q'),
+      }),
+      fc.record({
+        do: fc.constant('wait' as const),
+        until: fc.integer({ min: 0, max: 3 }),
+        timeout: fc.option(fc.integer({ min: 0, max: 20 }), { nil: undefined }),
+      }),
+      fc.record({
+        do: fc.constantFrom(
+          'all' as const,
+          'race' as const,
+          'scope' as const,
+          'shield' as const,
+          'timeout' as const,
+          'attempt' as const,
+        ),
+        steps: fc.array(tie('step'), { minLength: 1, maxLength: 3 }),
+      }),
+    ),
+  })).step;
+}
 
 /** Programs on this package. */
 export const program = programOf({ ...workflow, random, setTimeout, clearTimeout });
@@ -126,6 +141,9 @@ export async function record(
 const FAILURE = new ActivityFailure('failed', 'fail', '1', 'MAXIMUM_ATTEMPTS_REACHED', 'worker');
 const CANCELLED = new CancelledFailure('cancelled');
 
+/** Answers of children and operations that are over as soon as they are cancelled, whether they have started or not. */
+const endsAtOnce = new WeakSet<WorkflowActivationJob[]>();
+
 /** What a server would answer to a command, in order. @returns whether the run has ended */
 function answer(command: any, open: WorkflowActivationJob[][]): boolean {
   const drop = (isIt: (j: WorkflowActivationJob) => boolean) => {
@@ -153,13 +171,31 @@ function answer(command: any, open: WorkflowActivationJob[][]): boolean {
   } else if (command.cancelChildWorkflowExecution) {
     const seq = command.cancelChildWorkflowExecution.childWorkflowSeq;
     const isStart = (j: WorkflowActivationJob) => j.resolveChildWorkflowExecutionStart?.seq === seq;
-    const starting = open.some((queue) => queue.some(isStart));
+    const starting = open.some((queue) => queue.some(isStart) && !endsAtOnce.has(queue));
     drop((j) => isStart(j) || j.resolveChildWorkflowExecution?.seq === seq);
     open.push([starting ? job.childStartCancelled(seq, CANCELLED) : job.childCancelled(seq, CANCELLED)]);
   }
+  if (command.scheduleNexusOperation) {
+    const { seq } = command.scheduleNexusOperation;
+    const started = job.nexusStarted(seq, 'token');
+    if (seq % 4 === 3) open.push([job.nexusNotStarted(seq, FAILURE)]);
+    else {
+      const queue = [started, seq % 4 === 2 ? job.nexusFailed(seq, FAILURE) : job.nexusDone(seq, 7)];
+      open.push(queue);
+      if (command.scheduleNexusOperation.cancellationType === 1) endsAtOnce.add(queue);
+    }
+  } else if (command.requestCancelNexusOperation) {
+    const { seq } = command.requestCancelNexusOperation;
+    const isStart = (j: WorkflowActivationJob) => j.resolveNexusOperationStart?.seq === seq;
+    const starting = open.some((queue) => queue.some(isStart) && !endsAtOnce.has(queue));
+    drop((j) => isStart(j) || j.resolveNexusOperation?.seq === seq);
+    open.push([starting ? job.nexusNotStarted(seq, CANCELLED) : job.nexusFailed(seq, CANCELLED)]);
+  }
   if (command.startChildWorkflowExecution) {
     const { seq } = command.startChildWorkflowExecution;
-    open.push([job.childStarted(seq), job.childDone(seq, 6)]);
+    const queue = [job.childStarted(seq), job.childDone(seq, 6)];
+    open.push(queue);
+    if ((command.startChildWorkflowExecution.cancellationType ?? 0) === 0) endsAtOnce.add(queue);
   }
   return (
     command.completeWorkflowExecution !== undefined ||
