@@ -137,16 +137,12 @@ async function runBeside(
       stop(main); // when it failed: sessions are of no use without it
     }
   });
-  // Whoever shuts the main worker down, its user or a signal, calls this method of this object.
-  const shutdown = main.shutdown;
-  main.shutdown = () => {
-    shutdown.call(main);
+  void main.stopping.then(() => {
     for (const worker of beside) stop(worker);
-  };
+  });
   try {
     await next(main);
   } finally {
-    main.shutdown = shutdown;
     for (const worker of beside) stop(worker);
     await Promise.allSettled(runs);
   }

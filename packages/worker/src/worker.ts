@@ -206,6 +206,7 @@ export class Worker {
   readonly #done: Promise<void>;
   readonly #pollers: Map<string, PollerState>;
   #settle!: (error?: unknown) => void;
+  #left!: () => void;
   #failure: unknown;
   #handle: WorkerHandle | undefined;
   #activities: ActivityRunner | undefined;
@@ -232,6 +233,10 @@ export class Worker {
         taskQueue: options.taskQueue,
         state,
       });
+      if (state !== 'RUNNING') this.#left();
+    });
+    this.stopping = new Promise((resolve) => {
+      this.#left = resolve;
     });
     this.#done = new Promise<void>((resolve, reject) => {
       this.#settle = (error) => (error === undefined ? resolve() : reject(error));
@@ -243,6 +248,9 @@ export class Worker {
     else if (kinds.activities && kinds.workflows) this.#pollers.set('activity', 'POLLING');
     if (kinds.nexus) this.#pollers.set('nexus', 'POLLING');
   }
+
+  /** Resolves when the worker begins to stop, or has failed: for what runs beside it. @internal */
+  readonly stopping: Promise<void>;
 
   /** Activations that lanes work on, as they change; see gauge.ts for what an observable is here. */
   readonly numInFlightActivations$ = new Gauge(() => this.#hosted?.inFlightActivations ?? 0);
