@@ -3,6 +3,7 @@ const { startDevServer } = require('@perdure/dev-server');
 
 module.exports = async () => {
   const server = await startDevServer({
+    startTimeoutMs: 120_000, // what it takes at most, where many tests start at the same time
     searchAttributes: { TestKeyword: 'Keyword' },
     dynamicConfigValues: {
       'frontend.enableUpdateWorkflowExecution': true,

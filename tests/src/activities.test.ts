@@ -393,11 +393,14 @@ it('runs activities that no workflow has started', async () => {
         namespace: 'default',
       },
     ]);
-    const { outcome } = await h.connection.workflowService.pollActivityExecution({
-      namespace: 'default',
-      activityId: `alone-${worker.options.taskQueue}`,
-      runId,
-    });
+    const poll = async () =>
+      await h.connection.workflowService.pollActivityExecution({
+        namespace: 'default',
+        activityId: `alone-${worker.options.taskQueue}`,
+        runId,
+      });
+    await until(async () => (await poll()).outcome !== undefined, 'it has ended');
+    const { outcome } = await poll();
     expect(defaultPayloadConverter.fromPayload(outcome!.result!.payloads![0]!)).toBe(42);
   });
 });

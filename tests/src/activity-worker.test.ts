@@ -477,6 +477,7 @@ describe('workers that come and go', () => {
   beforeAll(async () => {
     polite = await startDevServer({
       useExisting: false,
+      startTimeoutMs: 100_000,
       dynamicConfigValues: { 'frontend.enableCancelWorkerPollsOnShutdown': true },
     });
     const own = await Connection.connect({ address: polite.address });

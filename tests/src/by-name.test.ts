@@ -35,6 +35,7 @@ const running: Promise<void>[] = [];
 beforeAll(async () => {
   server = await startDevServer({
     useExisting: false,
+    startTimeoutMs: 100_000,
     namespace: 'there',
     dynamicConfigValues: { 'nexusoperation.enableStandalone': true },
   });

@@ -63,6 +63,7 @@ async function runEverything(dataConverter: DataConverter): Promise<Remains> {
   const folder = mkdtempSync(join(tmpdir(), 'perdure-markers-'));
   const server = await startDevServer({
     useExisting: false,
+    startTimeoutMs: 100_000,
     dbFilename: join(folder, 'server.sqlite'),
     logLevel: 'debug',
     dynamicConfigValues: {

@@ -1,5 +1,7 @@
 /** The examples of docs/examples, run as their READMEs say, on a real server. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type DevServer, startDevServer } from '@perdure/dev-server';
@@ -11,6 +13,9 @@ const example = (name: string) => join(root, 'docs', 'examples', name);
 
 /** Ends what hangs. */
 const LIMIT_MS = 240_000;
+
+/** What the hosts of the sessions leave behind when they are killed. */
+const disk = mkdtempSync(join(tmpdir(), 'perdure-examples-'));
 
 /** A server that no other file uses: the examples have task queues of fixed names. */
 let server: DevServer;
@@ -30,7 +35,7 @@ class Example {
 
   start(file = 'worker.js'): ExampleWorker {
     const child = spawn(process.execPath, [join(example(this.name), 'lib', file)], {
-      env: { ...process.env, TEMPORAL_ADDRESS: this.address },
+      env: { ...process.env, TEMPORAL_ADDRESS: this.address, TMPDIR: disk },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let log = '';
@@ -153,7 +158,7 @@ async function counts(counting: Example, file: string): Promise<void> {
 const running = new Map<string, Promise<void>>();
 
 beforeAll(async () => {
-  server = await startDevServer({ useExisting: false });
+  server = await startDevServer({ useExisting: false, startTimeoutMs: LIMIT_MS / 2 });
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   for (const name of ['hello', 'counter', 'activities-only', 'sessions'])
     await exec(process.execPath, [tsc, '-p', example(name)]);
@@ -167,6 +172,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.allSettled(running.values());
   await server?.stop();
+  rmSync(disk, { recursive: true, force: true });
 }, LIMIT_MS);
 
 it.each(Object.keys(scenarios))('%s', (name) => running.get(name), LIMIT_MS);
