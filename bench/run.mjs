@@ -366,7 +366,7 @@ async function client() {
         const command = [process.execPath, program(who, 'client.cjs'), server.address, queue].concat(
           [one, many, concurrency].map(String),
         );
-        const { load, firstCallMs, sequential, concurrent, rssBytes } = await runProgram(command);
+        const { load, firstCallMs, sequential, concurrent, signals, rssBytes } = await runProgram(command);
         record('client: loading, wall', 'ms', who, load.wallMs);
         record('client: loading, CPU', 'ms', who, load.cpuMs);
         record('client: loading and connecting', 'ms', who, firstCallMs);
@@ -383,6 +383,7 @@ async function client() {
             higherIsBetter: true,
           },
         );
+        record(`client: signal, CPU ${concurrency} at a time`, 'ms', who, signals.cpuMs / many);
         record('client: RSS at the end', 'MB', who, rssBytes / MB);
       }
     }

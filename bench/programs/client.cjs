@@ -1,4 +1,5 @@
-// Starts workflows that nobody works on and measures what that costs the client's process; prints one line of JSON.
+// Starts workflows that nobody works on, signals them, and measures what that costs the client's process; prints one line
+// of JSON.
 const [address, taskQueue, one, many, concurrency] = process.argv.slice(2);
 const cpuMs = (before) => {
   const { user, system } = process.cpuUsage(before);
@@ -22,26 +23,28 @@ async function main() {
       memo: { of: 'the bench' },
       workflowExecutionTimeout: '1 hour',
     });
-  const batch = async (count, width) => {
+  const batch = async (count, width, act) => {
     const latenciesMs = [];
     let left = count;
     const begin = { time: performance.now(), cpu: process.cpuUsage() };
     const lane = async () => {
       while (left-- > 0) {
         const begun = performance.now();
-        await start();
+        await act();
         latenciesMs.push(performance.now() - begun);
       }
     };
     await Promise.all(Array.from({ length: width }, lane));
     return { latenciesMs, wallMs: performance.now() - begin.time, cpuMs: cpuMs(begin.cpu) };
   };
-  await batch(Number(one), 1); // warms up
-  const sequential = await batch(Number(one), 1);
-  const concurrent = await batch(Number(many), Number(concurrency));
+  await batch(Number(one), 1, start); // warms up
+  const sequential = await batch(Number(one), 1, start);
+  const concurrent = await batch(Number(many), Number(concurrency), start);
   const rssBytes = process.memoryUsage.rss();
+  const signal = () => client.workflow.getHandle(`${taskQueue}-${--id}`).signal('seen', { by: 'nobody' });
+  const signals = await batch(Number(many), Number(concurrency), signal);
   await connection.close();
-  console.log(JSON.stringify({ load, firstCallMs, sequential, concurrent, rssBytes }));
+  console.log(JSON.stringify({ load, firstCallMs, sequential, concurrent, signals, rssBytes }));
   process.exit(0);
 }
 
