@@ -87,7 +87,8 @@ describe('a connection that breaks', () => {
       await eventually(() => server.asked.length === 1);
       proxy.freeze();
       expect((await answer).namespaceInfo!.name).toBe('ns');
-      expect(proxy.accepted).toBe(2);
+      // A machine that stands still for a fifth of a second looks like a broken connection, too.
+      expect(proxy.accepted).toBeGreaterThanOrEqual(2);
     });
   });
 

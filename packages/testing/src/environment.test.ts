@@ -237,7 +237,7 @@ describe('the environment on an existing server', () => {
       TestWorkflowEnvironment.createFromExistingServer({ address: '127.0.0.1:1' }),
     );
     expect(error.code).toBe('CLIENT_CONNECTION_FAILED');
-  }, 40_000);
+  });
 });
 
 describe('plugins', () => {
