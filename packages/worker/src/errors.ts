@@ -43,6 +43,16 @@ export class PromiseCompletionTimeoutError extends PerdureError {
 }
 brandError(PromiseCompletionTimeoutError, 'PromiseCompletionTimeoutError');
 
+/** This Node.js is too old to run workflows. */
+export class NodeVersionError extends PerdureError {
+  readonly code = 'WORKER_NODE_VERSION';
+
+  constructor(message: string) {
+    super(message, { hint: 'install a newer Node.js; 20, 22 and 24 are tested' });
+  }
+}
+brandError(NodeVersionError, 'NodeVersionError');
+
 /** A promise was rejected in a workflow and nobody handled it. */
 export class UnhandledRejectionError extends PerdureError {
   readonly code = 'WORKFLOW_UNHANDLED_REJECTION';

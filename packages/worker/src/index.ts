@@ -69,6 +69,7 @@ export {
   CombinedWorkerRunError,
   type CombinedWorkerRunErrorCause,
   GracefulShutdownPeriodExpiredError,
+  NodeVersionError,
   PromiseCompletionTimeoutError,
   ReplayError,
   SlotSupplierError,

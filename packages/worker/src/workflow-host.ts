@@ -21,6 +21,7 @@ import type {
 } from '@perdure/sandbox';
 import type { SinkCallRecord } from '@perdure/workflow/runtime';
 import { DefaultLogger } from './logger';
+import { requireRealms } from './node-version';
 import type { IssuedCommand } from './nondeterminism';
 import { describe } from './options-check';
 import type { CompiledLanesOptions } from './runtime-options';
@@ -204,6 +205,7 @@ export class WorkflowHost {
   }
 
   #start(lanes: number, kind: SharedPool['kind'] | 'inline'): Promise<LanePool> {
+    requireRealms();
     const inline = kind === 'inline';
     const sandbox = require('@perdure/sandbox') as typeof import('@perdure/sandbox');
     return sandbox.LanePool.create({
