@@ -365,7 +365,11 @@ describe('Connection.connect', () => {
     for (const socket of sockets) socket.destroy();
     silent.close();
     expect(name).toMatchObject({ fault: 'name' });
-    expect(refused).toMatchObject({ fault: 'port', code: 'CLIENT_CONNECTION_FAILED' });
+    expect(refused).toMatchObject({
+      fault: 'port',
+      code: 'CLIENT_CONNECTION_FAILED',
+      hint: expect.stringContaining('temporal server start-dev'),
+    });
     expect(silence).toMatchObject({ fault: 'timeout' });
     expect(hanging).toMatchObject({ fault: 'timeout' });
     await withServer(
@@ -597,7 +601,7 @@ describe('TLS', () => {
         connectFailure({ address, tls: { serverRootCACertificate } }),
       ]);
       expect(plainClient).toMatchObject({ code: 'CLIENT_CONNECTION_FAILED' });
-      expect(plainServer).toMatchObject({ fault: 'tls' });
+      expect(plainServer).toMatchObject({ fault: 'tls', hint: expect.stringContaining('speaks no TLS') });
     });
   });
 });

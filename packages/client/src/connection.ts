@@ -75,6 +75,8 @@ const NO_GRPC_ANSWER =
 /** What gRPC servers say that are no Temporal servers; an old Temporal server speaks of an unknown method. */
 const OTHER_SERVICE = /unknown service/i;
 
+const LOOPBACK = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::|$)/;
+
 /** Turns the error of the first call into one that says what is at fault. */
 function explain(address: string, usesTls: boolean, cause: Error): ConnectionFailedError {
   const text = isGrpcServiceError(cause) ? cause.details : cause.message;
@@ -95,7 +97,9 @@ function explain(address: string, usesTls: boolean, cause: Error): ConnectionFai
     return failed(
       'port',
       `nobody accepts connections there (${text})`,
-      'check that the server runs and the port is right',
+      LOOPBACK.test(address)
+        ? 'check that the server runs and the port is right; `temporal server start-dev` runs one at localhost:7233'
+        : 'check that the server runs and the port is right',
     );
   }
   if (
@@ -104,7 +108,9 @@ function explain(address: string, usesTls: boolean, cause: Error): ConnectionFai
     return failed(
       'tls',
       `the TLS handshake failed (${text})`,
-      'check tls: the CA, the client certificate, the server name',
+      /wrong version number|packet length too long/i.test(text)
+        ? 'the server speaks no TLS there: leave tls and apiKey out, or check the port'
+        : 'check tls: the CA, the client certificate, the server name',
     );
   }
   if (code === grpcStatus.UNAUTHENTICATED || code === grpcStatus.PERMISSION_DENIED) {
@@ -125,7 +131,11 @@ function explain(address: string, usesTls: boolean, cause: Error): ConnectionFai
           `the peer closed the connection (${text})`,
           'the port may not speak TLS, or want a client certificate',
         )
-      : failed('tls', `the peer closed the connection (${text})`, 'the port may expect TLS: set tls');
+      : failed(
+          'tls',
+          `the peer closed the connection (${text})`,
+          'the port may expect TLS (set tls), or be that of the Web UI (8233, where the server has 7233)',
+        );
   }
   if (NO_GRPC_ANSWER.test(text)) {
     return failed(

@@ -26,6 +26,7 @@ describe('the public API', () => {
       'CoreError',
       'Gauge', // numInFlightActivities$ and its like
       'InvalidOptionsError',
+      'NodeVersionError',
       'SlotSupplierError',
       'WorkerFatalError',
       'externalWorkflowActivities',
