@@ -1,5 +1,5 @@
 /**
- * `npm run chaos -- [--rounds 3] [--seed 7] [--workflows 200] [--only kill,sigterm,restart,proxy,everything]`: workers
+ * `npm run chaos -- [--rounds 3] [--seed 7] [--workflows 200] [--only kill,sigterm,restart,proxy,lanes,everything]`: workers
  * that are killed and stopped, a server that is restarted, a network that cuts, delays and swallows, all under load.
  * See tests/src/chaos.
  *

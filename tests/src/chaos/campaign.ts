@@ -6,6 +6,7 @@
  * K3  Every result of an activity that the history holds is the one that the workflow has seen, and in its order:
  *     none is lost, none comes twice.
  * K4  Every history replays.
+ * K5  Where lanes are killed, no task fails but those that ran at that moment: one for each lane at most.
  */
 import { join } from 'node:path';
 import { Client, Connection } from '@perdure/client';
@@ -17,7 +18,7 @@ import { workflowsDir } from '../support/harness';
 import { type Random, randomOf } from '../support/random';
 import type { Faults } from '../support/unsteady-proxy';
 import { type Seen, SIGNALS, STEPS } from '../workflows/chaos';
-import { RESTARTS, SCENARIOS, type ScenarioName, THROUGH_PROXY } from './scenarios';
+import { LANES_IN_PROCESSES, RESTARTS, SCENARIOS, type ScenarioName, THROUGH_PROXY } from './scenarios';
 import { World } from './world';
 
 export interface ChaosOptions {
@@ -38,6 +39,7 @@ export interface ChaosReport {
     readonly killed: number;
     readonly stopped: number;
     readonly restarts: number;
+    readonly lanes: number;
   } & Partial<Faults>;
   /** One text for everything that is not as it should be; empty if all is well. */
   readonly failures: readonly string[];
@@ -53,6 +55,7 @@ export async function runChaos({ scenario, seed, workflows }: ChaosOptions): Pro
     seed,
     proxy: THROUGH_PROXY.has(scenario),
     durable: RESTARTS.has(scenario),
+    lanesInProcesses: LANES_IN_PROCESSES.has(scenario),
   });
   const failures: string[] = [];
   try {
@@ -66,7 +69,7 @@ export async function runChaos({ scenario, seed, workflows }: ChaosOptions): Pro
         try {
           // Some wait for the last of it: a world in which harm takes its time is harmed as often as any other.
           const before = () => (n % 10 === 0 ? harmed : undefined);
-          const activityTimeout: Duration = scenario === 'sigterm' ? '20s' : '3s';
+          const activityTimeout: Duration = KEEPS_ACTIVITIES.has(scenario) ? '20s' : '3s';
           const one = {
             client,
             taskQueue,
@@ -88,11 +91,16 @@ export async function runChaos({ scenario, seed, workflows }: ChaosOptions): Pro
     await Promise.all([working, harmed]);
     await connection.close();
     world.proxy?.calm();
-    const checked = await check(world.serverAddress, seen, failures);
+    const { failedTasks, ...checked } = await check(world.serverAddress, seen, failures);
     const traces = world.activityTraces();
     const harm = { ...world.counts, ...world.proxy?.faults };
-    if (scenario === 'sigterm' && new Set(traces.map(nameOf)).size !== traces.length) {
+    if (KEEPS_ACTIVITIES.has(scenario) && new Set(traces.map(nameOf)).size !== traces.length) {
       failures.push('an activity ran twice although every worker was given the time to finish it');
+    }
+    if (LANES_IN_PROCESSES.has(scenario) && failedTasks.length > world.counts.lanes) {
+      failures.push(
+        `K5: ${world.counts.lanes} lanes were killed, and these tasks failed: ${failedTasks.join('; ')}`,
+      );
     }
     await world.close();
     failures.push(...world.complaints, ...panics(world.output()));
@@ -108,6 +116,9 @@ export async function runChaos({ scenario, seed, workflows }: ChaosOptions): Pro
     throw error;
   }
 }
+
+/** Scenarios in which every activity can be finished by the worker that began it. */
+const KEEPS_ACTIVITIES: ReadonlySet<ScenarioName> = new Set(['sigterm', 'lanes']);
 
 const idOf = (n: number) => `steady-${n}`;
 /** Which step of which workflow a token belongs to. */
@@ -147,17 +158,21 @@ async function check(
   address: string,
   seen: ReadonlyMap<number, Seen>,
   failures: string[],
-): Promise<{ signals: number; results: number; replays: number }> {
+): Promise<{ signals: number; results: number; replays: number; failedTasks: string[] }> {
   const connection = await Connection.connect({ address });
   try {
     const client = new Client({ connection });
     const histories: { workflowId: string; history: History }[] = [];
     let signals = 0;
     let results = 0;
+    const failedTasks: string[] = [];
     for (const [n, { tokens, signals: numbers }] of seen) {
       const history = await client.workflow.getHandle(idOf(n)).fetchHistory();
       histories.push({ workflowId: idOf(n), history });
       const kept = tokensIn(history);
+      for (const { workflowTaskFailedEventAttributes: failed } of history.events ?? []) {
+        if (failed !== undefined) failedTasks.push(`${idOf(n)}: ${failed.failure?.message}`);
+      }
       const signalled = count(history, EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED);
       signals += signalled;
       results += kept.length;
@@ -177,7 +192,7 @@ async function check(
       replays++;
       if (error !== undefined) failures.push(`K4: ${workflowId} does not replay: ${describe(error)}`);
     }
-    return { signals, results, replays };
+    return { signals, results, replays, failedTasks };
   } finally {
     await connection.close();
   }

@@ -16,6 +16,7 @@ it.each([
   { scenario: 'kill', seed: 11, workflows: 200, harm: 'killed', times: 3 },
   { scenario: 'sigterm', seed: 12, workflows: 60, harm: 'stopped', times: 2 },
   { scenario: 'restart', seed: 13, workflows: 60, harm: 'restarts', times: 2 },
+  { scenario: 'lanes', seed: 15, workflows: 60, harm: 'lanes', times: 3 },
   { scenario: 'proxy', seed: 14, workflows: 100, harm: 'cut', times: 3 },
 ] as const)(
   '$workflows workflows lose no signal and no result: $scenario',

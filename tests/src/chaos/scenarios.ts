@@ -34,6 +34,13 @@ async function restartServer(times: number, ...[world, random, load]: Parameters
   }
 }
 
+async function killLanes(times: number, ...[world, random, load]: Parameters<Scenario>): Promise<void> {
+  for (let i = 0; i < times && !load.done; i++) {
+    await pause(random.between(200, 700));
+    world.killLane(random.pick(world.workers), random);
+  }
+}
+
 /** The faults themselves are the proxy's, which goes on after this. */
 async function cutSeveralTimes(...[world, , load]: Parameters<Scenario>): Promise<void> {
   while (!load.done && (world.proxy?.faults.cut ?? 0) < 3) await pause(50);
@@ -44,6 +51,7 @@ export const SCENARIOS = {
   sigterm: (...args) => endWorkers('SIGTERM', 4, ...args),
   restart: (...args) => restartServer(2, ...args),
   proxy: cutSeveralTimes,
+  lanes: (...args) => killLanes(10, ...args),
   everything: async (...args) => {
     await Promise.all([
       endWorkers('SIGKILL', 3, ...args),
@@ -56,5 +64,7 @@ export const SCENARIOS = {
 export type ScenarioName = keyof typeof SCENARIOS;
 /** Scenarios in which all traffic, the client's too, goes through the proxy. */
 export const THROUGH_PROXY: ReadonlySet<ScenarioName> = new Set(['proxy', 'everything']);
+/** Scenarios whose workers have their workflows in processes, which can be killed alone. */
+export const LANES_IN_PROCESSES: ReadonlySet<ScenarioName> = new Set(['lanes']);
 /** Scenarios that restart the server. */
 export const RESTARTS: ReadonlySet<ScenarioName> = new Set(['restart', 'everything']);

@@ -2,7 +2,7 @@
  * A worker of the chaos campaigns, in a process of its own. Says "polling" once it polls and "ended" when it has
  * stopped in order; CHAOS_FILE gets a line for each activity that runs.
  *
- * Environment: CHAOS_ADDRESS, CHAOS_QUEUE, CHAOS_FILE.
+ * Environment: CHAOS_ADDRESS, CHAOS_QUEUE, CHAOS_FILE, CHAOS_LANES ("process" or nothing).
  */
 import { randomUUID } from 'node:crypto';
 import { appendFileSync } from 'node:fs';
@@ -23,6 +23,7 @@ async function main(): Promise<void> {
       maxCachedWorkflows: 100, // fewer than there are runs: some come back by replay
       stickyQueueScheduleToStartTimeout: '1s',
       shutdownGraceTime: '10s',
+      ...(process.env.CHAOS_LANES === 'process' && { lanes: 'process', workflowThreadPoolSize: 2 }),
     }),
   );
   const run = worker.run();

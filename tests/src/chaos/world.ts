@@ -4,11 +4,13 @@
  * Owns    the processes, the file in which activities leave their traces, the port of the server.
  * W1  A server that is restarted has its state from before, and its address.
  */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DevServer, startDevServer } from '@perdure/dev-server';
 import { type Program, startProgram, within } from '../support/programs';
+import type { Random } from '../support/random';
 import { UnsteadyProxy } from '../support/unsteady-proxy';
 
 /** For a process to start or to end: more than either takes anywhere. */
@@ -23,13 +25,15 @@ export interface WorldOptions {
   readonly proxy: boolean;
   /** Whether the server has to keep its state over a restart, which costs it half of its speed. */
   readonly durable: boolean;
+  /** Whether workers have their workflows in processes. */
+  readonly lanesInProcesses: boolean;
 }
 
 export class World {
   readonly workers: Program[] = [];
   /** What went wrong that no result shows. */
   readonly complaints: string[] = [];
-  readonly counts = { killed: 0, stopped: 0, restarts: 0 };
+  readonly counts = { killed: 0, stopped: 0, restarts: 0, lanes: 0 };
   readonly #ended: Program[] = [];
 
   private constructor(
@@ -66,6 +70,7 @@ export class World {
       CHAOS_ADDRESS: this.address,
       CHAOS_QUEUE: this.options.taskQueue,
       CHAOS_FILE: join(this.directory, 'activities'),
+      CHAOS_LANES: this.options.lanesInProcesses ? 'process' : '',
     });
     this.workers.push(worker);
     await worker.says('polling', LIMIT_MS);
@@ -83,6 +88,21 @@ export class World {
     if (how !== (signal === 'SIGKILL' ? 'SIGKILL' : 0)) {
       this.complaints.push(`a worker ended with ${how} on ${signal}:\n${worker.output()}`);
     }
+  }
+
+  /** Kills one of the processes in which a worker runs its workflows; none if a new one is still about to start. */
+  killLane(worker: Program, random: Random): void {
+    const { stdout } = spawnSync('ps', ['-e', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
+    const lanes = stdout
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/))
+      .filter(
+        ([, parent, ...args]) => Number(parent) === worker.child.pid && /perdure lane/.test(args.join(' ')),
+      )
+      .map(([pid]) => Number(pid));
+    if (lanes.length === 0) return;
+    process.kill(random.pick(lanes), 'SIGKILL');
+    this.counts.lanes++;
   }
 
   /** W1 @param awayMs how long no server is there */
