@@ -54,8 +54,9 @@ function officialTimers() {
 
 /** One run on the official runtime, driven as its worker drives it. */
 class OfficialRun {
-  constructor(workflow) {
+  constructor(workflow, interceptors) {
     this.workflow = workflow;
+    this.interceptors = interceptors;
   }
 
   async activate(jobs, facts) {
@@ -93,7 +94,7 @@ class OfficialRun {
     const { randomnessSeed } = activation.jobs.find((job) => job.initializeWorkflow).initializeWorkflow;
     globalThis.__TEMPORAL__ = {
       importWorkflows: () => ({ wf: this.workflow }),
-      importInterceptors: () => [],
+      importInterceptors: () => (this.interceptors ? [{ interceptors: this.interceptors }] : []),
     };
     machine.initRuntime({
       info: {
@@ -139,8 +140,29 @@ function comparable(commands, fired) {
 
 let activations = 0;
 
+/** Interceptors of every method that change nothing, each in the style of a plain and of an async function. */
+function passing() {
+  const of = (methods, call) => Object.fromEntries(methods.map((method) => [method, call]));
+  const plainly = (input, next) => next(input);
+  const later = async (input, next) => await next(input);
+  const inbound = ['execute', 'handleSignal', 'handleUpdate', 'handleQuery'];
+  const outbound = [
+    'scheduleActivity',
+    'scheduleLocalActivity',
+    'startTimer',
+    'signalWorkflow',
+    'continueAsNew',
+  ];
+  outbound.push('startChildWorkflowExecution', 'startNexusOperation');
+  return {
+    inbound: [of([...inbound, 'validateUpdate'], plainly), of(inbound, later)],
+    outbound: [of(outbound, later), of([...outbound, 'getLogAttributes'], plainly)],
+    internals: [of(['activate', 'concludeActivation'], plainly)],
+  };
+}
+
 /** @param isReplaying true: as a history without any flag is replayed */
-async function compare(steps, choices, isReplaying) {
+async function compare(steps, choices, isReplaying, interceptors) {
   const recorded = [];
   const { activate } = Scenario.prototype;
   Scenario.prototype.activate = async function (jobs, facts) {
@@ -150,11 +172,11 @@ async function compare(steps, choices, isReplaying) {
     return outcome;
   };
   try {
-    await record(program, steps, choices);
+    await record(program, steps, choices, { more: true, ...(interceptors && { interceptors }) });
   } finally {
     Scenario.prototype.activate = activate;
   }
-  const run = new OfficialRun(officialProgram(steps));
+  const run = new OfficialRun(officialProgram(steps), interceptors);
   const fired = new Set();
   const { random } = Math;
   for (const { jobs, facts, outcome } of recorded) {
@@ -169,14 +191,18 @@ async function compare(steps, choices, isReplaying) {
   }
 }
 
-for (const isReplaying of [false, true]) {
+const ways = [false, true].flatMap((isReplaying) => [
+  [isReplaying, undefined],
+  [isReplaying, passing],
+]);
+for (const [isReplaying, interceptors] of ways) {
   await fc.assert(
     fc.asyncProperty(
       fc.array(stepOfAnyKind, { minLength: 1, maxLength: 4 }),
       fc.array(fc.nat(1000), { minLength: 3, maxLength: 8 }),
-      (steps, choices) => compare(steps, choices, isReplaying),
+      (steps, choices) => compare(steps, choices, isReplaying, interceptors),
     ),
     { numRuns: Number(programs), seed: Number(seed) },
   );
 }
-console.log(`${2 * programs} programs, ${activations} activations: the same commands`);
+console.log(`${ways.length * programs} programs, ${activations} activations: the same commands`);

@@ -196,7 +196,7 @@ export class PendingActivity implements CancelListener, PendingOperation {
     const command = this.isLocal
       ? { requestCancelLocalActivity: { seq } }
       : { requestCancelActivity: { seq } };
-    emitCancel(run, command, this.groups); // X2
+    emitCancel(run, command, this.isLocal ? undefined : this.groups); // X2; the other leaves no event to be marked
   }
 }
 

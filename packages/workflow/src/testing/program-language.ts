@@ -38,7 +38,11 @@ export type Step =
         | 'cancelOther'
         | 'operation'
         | 'operationHandle'
-        | 'abandonedOperation';
+        | 'abandonedOperation'
+        | 'late'
+        | 'finished'
+        | 'refusable'
+        | 'cancelled';
     }
   | { do: 'patch' | 'deprecate'; id: string }
   | { do: 'wait'; until: number; timeout: number | undefined }
@@ -71,6 +75,7 @@ export function programOf(api: ProgramApi, { other = 'other', limitMs = 1000 }: 
   const {
     ActivityCancellationType,
     ApplicationFailure,
+    allHandlersFinished,
     CancellationScope,
     ChildWorkflowCancellationType,
     condition,
@@ -234,6 +239,26 @@ export function programOf(api: ProgramApi, { other = 'other', limitMs = 1000 }: 
           }
           case 'operation':
             return nexus().executeOperation('op' as never, 1 as never);
+          case 'late':
+            setHandler(defineSignal<[number]>('late'), async (n) => {
+              await condition(() => signals > n, 2);
+              await act(n);
+            });
+            return sleep(1);
+          case 'finished':
+            return settling(condition(allHandlersFinished));
+          case 'refusable':
+            return executeChild('child').then(
+              () => local(2),
+              () => CancellationScope.nonCancellable(() => act(2)),
+            );
+          case 'cancelled':
+            return CancellationScope.cancellable(async () => {
+              const asked = CancellationScope.current().cancelRequested.catch(() => act(4).catch(ignore));
+              await Promise.race([asked, sleep(3)]);
+              CancellationScope.current().cancel();
+              return asked;
+            });
           case 'abandonedOperation':
             return nexus().executeOperation('op' as never, 1 as never, { cancellationType: 'ABANDON' });
           case 'operationHandle': {

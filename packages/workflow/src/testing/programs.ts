@@ -9,17 +9,25 @@ import * as workflow from '../index';
 import { random } from '../random';
 import { clearTimeout, setTimeout } from '../timers';
 import { programOf, type Step } from './program-language';
-import { type Facts, job, Scenario } from './scenario';
+import { type Facts, job, Scenario, type ScenarioOptions } from './scenario';
 
 export { programOf, type Step };
 
 /** Programs made at random, for any server. */
 export const step: fc.Arbitrary<Step> = stepWith([]);
 
-/** Programs that also call Nexus operations, for which a server needs an endpoint. */
+/** Programs that also do what the stand-in answers alone: Nexus operations, handlers that come late. */
 export const stepOfAnyKind: fc.Arbitrary<Step> = stepWith([
   fc.record({
-    do: fc.constantFrom('operation' as const, 'operationHandle' as const, 'abandonedOperation' as const),
+    do: fc.constantFrom(
+      'operation' as const,
+      'operationHandle' as const,
+      'abandonedOperation' as const,
+      'late' as const,
+      'finished' as const,
+      'refusable' as const,
+      'cancelled' as const,
+    ),
   }),
 ]);
 
@@ -97,13 +105,17 @@ export interface Recorded {
   flags: number[][];
 }
 
-/** Answers commands in a random order until nothing is open, and records what went in and out. */
+/**
+ * Answers commands in a random order until nothing is open, and records what went in and out.
+ * @param options.more sends further messages, too
+ */
 export async function record(
   make: (steps: readonly Step[]) => () => Promise<unknown>,
   steps: Step[],
   choices: number[],
+  { more = false, ...options }: ScenarioOptions & { more?: boolean } = {},
 ): Promise<Recorded> {
-  const s = new Scenario({ wf: make(steps) });
+  const s = new Scenario({ wf: make(steps) }, options);
   const recorded: Recorded = { activations: [], commands: [], flags: [] };
   const open: WorkflowActivationJob[][] = [];
   let jobs: WorkflowActivationJob[] = [job.start()];
@@ -124,6 +136,9 @@ export async function record(
     }
     if (choice % 11 === 0)
       jobs.push(job.update('u', [choice % 5], { id: `u${turn}`, protocolInstanceId: `u${turn}` }));
+    if (more && choice % 13 === 0)
+      jobs.push(job.update('v', [choice % 4], { id: `v${turn}`, protocolInstanceId: `v${turn}` }));
+    if (more && choice % 17 === 0) jobs.push(job.signal('late', choice % 3));
     if (choice % 29 === 0) jobs.push(job.cancel());
     for (let i = 0; i <= choice % 3 && open.length > 0; i++) {
       const queue = open[(choice + i) % open.length]!;
