@@ -20,6 +20,24 @@ describe('a bundle', () => {
     expect(splitSourceMap(bundle.code).script.startsWith('(function(){"use strict"')).toBe(true);
   });
 
+  it('is told to the logger with its size, in kilobytes where it is small', async () => {
+    const large = 'x'.repeat(123_000);
+    const sizes: unknown[] = [];
+    const logger = {
+      warn: () => undefined,
+      info: (_message: string, meta?: Record<string, unknown>) => sizes.push(meta?.size),
+    };
+    for (const text of ['', large]) {
+      const project = makeProject({ 'workflows.ts': `export async function main() { return '${text}'; }` });
+      await bundleWorkflowCode({
+        workflowsPath: project.path('workflows.ts'),
+        cache: false,
+        logger,
+      } as never);
+    }
+    expect(sizes).toEqual([expect.stringMatching(/^0\.[1-9]KB$/), '0.12MB']);
+  });
+
   it('lists exported functions as workflow types, and no export that cannot be one', async () => {
     const { bundle } = await bundleProject(
       {

@@ -104,7 +104,7 @@ export class Bundler {
     const warnings = bundle.warnings as BundleProblem[];
     for (const { message, file, line } of warnings) logger?.warn(message, { file, line });
     logger?.info('Workflow bundle created', {
-      size: `${(script.length / 1e6).toFixed(2)}MB`,
+      size: sizeOf(script),
       durationMs: Math.round(performance.now() - startedAtMs),
       fromCache: bundle.fromCache,
       hash: bundle.hash,
@@ -152,4 +152,11 @@ function versionOf(tool: string): string {
       if (path.dirname(at) === at) return 'unknown';
     }
   }
+}
+
+/** As the official SDK says it; bundles of user code alone are often too small for megabytes. */
+function sizeOf(script: string): string {
+  return script.length < 10_000
+    ? `${(script.length / 1e3).toFixed(1)}KB`
+    : `${(script.length / 1e6).toFixed(2)}MB`;
 }

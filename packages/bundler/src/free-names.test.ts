@@ -20,7 +20,7 @@ function evaluateBoth(code: string, globals: Record<string, unknown>): [rewritte
   const rewritten = outcome(() => {
     const exports: Record<string, unknown> = {};
     const own = { ...globals };
-    vm.runInNewContext(`(function (${parameters}) {"use strict";\n${rewrite(code)}\n})`)(own, exports);
+    vm.runInThisContext(`(function (${parameters}) {"use strict";\n${rewrite(code)}\n})`)(own, exports);
     return JSON.stringify([exports, own]);
   });
   const native = outcome(() => {
