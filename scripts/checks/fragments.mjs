@@ -73,7 +73,7 @@ const IMAGINED = {
   },
   'packages/worker/README.md': {
     names: {
-      ...from('worker', 'Worker'),
+      ...from('worker', 'Worker', 'Runtime'),
       ...Object.fromEntries(
         [
           'CustomSlotSupplier',
