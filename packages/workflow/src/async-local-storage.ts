@@ -3,7 +3,7 @@
  *
  * Built on the record of async-context.ts, so that no object of the host enters the realm.
  */
-import { currentContext, withContext } from './async-context';
+import { currentContext, withContext, withRootContext } from './async-context';
 import { requireRun } from './runtime/run';
 
 /** A value that follows the code that set it through awaits, timers and callbacks. */
@@ -30,6 +30,25 @@ export class AsyncLocalStorage<T> {
   /** Forgets the value until the next `run`. */
   disable(): void {
     this.#disabled = true;
+  }
+
+  /**
+   * @returns a function that calls others with the values of now, those of all instances, and in the cancellation scope
+   *   of now
+   */
+  static snapshot(): <R, A extends unknown[]>(fn: (...args: A) => R, ...args: A) => R {
+    const run = requireRun('AsyncLocalStorage.snapshot()');
+    const captured = currentContext();
+    return (fn, ...args) => {
+      if (captured === undefined) return withRootContext(run, () => fn(...args));
+      return withContext(run, captured, () => fn(...args));
+    };
+  }
+
+  /** @returns `fn`, to be called with the values of now: what `snapshot` does, for one function */
+  static bind<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
+    const inSnapshot = AsyncLocalStorage.snapshot();
+    return (...args) => inSnapshot(fn, ...args);
   }
 
   #runWith<R, A extends unknown[]>(store: T | undefined, fn: (...args: A) => R, args: A): R {

@@ -297,6 +297,37 @@ it('scopes of a derived class are made by its own shortcuts, and a scope without
 });
 
 describe('AsyncLocalStorage', () => {
+  it('binds functions to the values and the scope of a moment', async () => {
+    const seen: unknown[] = [];
+    const s = scenario(async () => {
+      const storage = new AsyncLocalStorage<string>();
+      const note = (name: string) => seen.push([name, storage.getStore()]);
+      const scope = new CancellationScope();
+      const outside = AsyncLocalStorage.bind(note);
+      const inside = await storage.run('first', async () => {
+        await sleep(1);
+        return AsyncLocalStorage.bind(note);
+      });
+      const inScope = await scope.run(async () => AsyncLocalStorage.snapshot());
+      storage.run('second', () => {
+        note('here');
+        inside('inside');
+        outside('outside');
+      });
+      inScope(() => seen.push(CancellationScope.current() === scope));
+      note('after');
+    });
+    await s.commands([job.start()]);
+    await s.commands([job.fireTimer(1)]);
+    expect(seen).toEqual([
+      ['here', 'second'],
+      ['inside', 'first'],
+      ['outside', undefined],
+      true,
+      ['after', undefined],
+    ]);
+  });
+
   it('keeps a value through awaits and not beyond its run', async () => {
     const s = scenario(async () => {
       const storage = new AsyncLocalStorage<string>();
