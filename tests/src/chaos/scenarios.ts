@@ -37,7 +37,7 @@ async function restartServer(times: number, ...[world, random, load]: Parameters
 async function killLanes(times: number, ...[world, random, load]: Parameters<Scenario>): Promise<void> {
   for (let i = 0; i < times && !load.done; i++) {
     await pause(random.between(200, 700));
-    world.killLane(random.pick(world.workers), random);
+    await world.killLane(random.pick(world.workers), random);
   }
 }
 

@@ -90,8 +90,11 @@ export class World {
     }
   }
 
-  /** Kills one of the processes in which a worker runs its workflows; none if a new one is still about to start. */
-  killLane(worker: Program, random: Random): void {
+  /**
+   * Stops one of the processes in which a worker runs its workflows until tasks have gathered there, and kills it; none
+   * if a new one is still about to start.
+   */
+  async killLane(worker: Program, random: Random): Promise<void> {
     const { stdout } = spawnSync('ps', ['-e', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' });
     const lanes = stdout
       .split('\n')
@@ -101,7 +104,10 @@ export class World {
       )
       .map(([pid]) => Number(pid));
     if (lanes.length === 0) return;
-    process.kill(random.pick(lanes), 'SIGKILL');
+    const victim = random.pick(lanes);
+    process.kill(victim, 'SIGSTOP');
+    await new Promise((resolve) => setTimeout(resolve, random.between(50, 300)));
+    process.kill(victim, 'SIGKILL');
     this.counts.lanes++;
   }
 
