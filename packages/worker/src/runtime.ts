@@ -7,14 +7,14 @@
  * U2  Nothing here keeps the process alive.
  * U3  Signals are handled only while workers run, and only once: a second signal has its ordinary effect.
  */
-import type { Logger, LogLevel, MetricMeter } from '@perdure/common';
+import type { Logger, MetricMeter } from '@perdure/common';
 import { IllegalStateError, noopMetricMeter, SdkComponent } from '@perdure/common';
 import type { RuntimeHandle } from '@perdure/core';
 import { coreMetricMeter, loadNative } from '@perdure/core';
 import { TelemetryBatch } from '@perdure/proto/perdure/core/v1/exchange';
 import { RuntimeOptions as RuntimeOptionsMessage } from '@perdure/proto/perdure/core/v1/options';
-import { LogTimestamp } from './logger';
 import type { MetricsBuffer } from './metrics-buffer';
+import { nativeLine } from './native-log';
 import type { CompiledRuntimeOptions, RuntimeOptions } from './runtime-options';
 import { compileRuntimeOptions } from './runtime-options';
 import { WorkflowHost } from './workflow-host';
@@ -23,8 +23,6 @@ import { WorkflowHost } from './workflow-host';
 export interface Stoppable {
   shutdown(): void;
 }
-
-const LEVELS: ReadonlySet<string> = new Set<LogLevel>(['TRACE', 'DEBUG', 'INFO', 'WARN', 'ERROR']);
 
 /** How long an unused native side is kept for the next user. */
 const LINGER_MS = 1000;
@@ -190,14 +188,9 @@ export class Runtime {
 
   #onTelemetry(bytes: Uint8Array): void {
     const { logs = [], droppedLogs } = TelemetryBatch.decode(bytes);
-    for (const { level = 'INFO', message = '', target, timeUnixNs, fields = {}, spans = [] } of logs) {
-      this.logger.log(LEVELS.has(level) ? (level as LogLevel) : 'INFO', message, {
-        sdkComponent: SdkComponent.core,
-        target,
-        ...Object.fromEntries(Object.entries(fields).map(([name, json]) => [name, parse(json)])),
-        ...(spans.length > 0 && { spans }),
-        [LogTimestamp]: timeUnixNs === undefined ? undefined : BigInt(timeUnixNs.toUnsigned().toString()),
-      });
+    for (const record of logs) {
+      const { level, message, metadata } = nativeLine(record);
+      this.logger.log(level, message, metadata);
     }
     if (droppedLogs !== undefined && !droppedLogs.isZero()) {
       this.logger.warn('Native log lines were dropped: too many came at once', {
@@ -205,13 +198,5 @@ export class Runtime {
         dropped: droppedLogs.toNumber(),
       });
     }
-  }
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json);
-  } catch {
-    return json;
   }
 }
