@@ -146,7 +146,8 @@ describe('rootCause', () => {
     const inner = ApplicationFailure.create({ message: 'innermost' });
     expect(rootCause(new ActivityFailure('a', 't', '1', RetryState.TIMEOUT, 'me', inner))).toBe('innermost');
     expect(rootCause(new Error('plain'))).toBe('plain');
-    expect(rootCause('no error')).toBeUndefined();
+    expect(rootCause('a text')).toBe('a text');
+    expect(rootCause({ message: 'no error' })).toBeUndefined();
     const loop: any = ApplicationFailure.create({ message: 'loop' });
     loop.cause = loop;
     expect(rootCause(loop)).toBe('loop');

@@ -346,7 +346,7 @@ export function createPayloadValidationError(details: unknown): ApplicationFailu
   return ApplicationFailure.nonRetryable('Payload validation failed', 'PayloadValidationError', details);
 }
 
-/** Message of the innermost failure of a chain; undefined for what is no error. */
+/** Message of the innermost failure of a chain, or the text that was thrown; undefined for what is neither. */
 export function rootCause(error: unknown): string | undefined {
   const seen = new Set<unknown>();
   let current: unknown = error;
@@ -356,5 +356,6 @@ export function rootCause(error: unknown): string | undefined {
     if (cause === undefined || cause === null) break;
     current = cause;
   }
+  if (typeof current === 'string') return current;
   return isError(current) ? errorMessage(current) : undefined;
 }
