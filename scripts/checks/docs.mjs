@@ -3,7 +3,7 @@
  *
  * D1  Every relative link in a Markdown file leads to a file, and its #anchor to a heading.
  * D2  docs/errors/ has a page for every error code in the sources, and no other page.
- * D3  Every package has a README.md that names the package in its title.
+ * D3  Every package has a README.md that names the package in its title, and a place in README.md and ARCHITECTURE.md.
  * D4  No document names a path of somebody's machine.
  */
 import { existsSync, statSync } from 'node:fs';
@@ -124,6 +124,12 @@ export function checkReadmes() {
     const file = `packages/${short}/README.md`;
     if (!existsSync(`${root}/${file}`)) problems.push(`${file} is missing`);
     else if (!read(file).startsWith(`# ${name}`)) problems.push(`${file}: its title must begin with ${name}`);
+    for (const [document, entry] of [
+      ['README.md', `[\`${name}\`](packages/${short}/README.md)`],
+      ['ARCHITECTURE.md', `| \`packages/${short}\` `],
+    ]) {
+      if (!read(document).includes(entry)) problems.push(`${document} does not list ${name}`);
+    }
   }
   for (const file of ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'LICENSE']) {
     if (!existsSync(`${root}/${file}`)) problems.push(`${file} is missing`);
