@@ -1,7 +1,7 @@
 /** Calls that go straight to the channel: what the way around grpc-js's own must not lose. */
 import { createServer, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { Client as GrpcClient, Metadata, status } from '@grpc/grpc-js';
+import { Client as GrpcClient, InterceptingCall, type Interceptor, Metadata, status } from '@grpc/grpc-js';
 import {
   Connection,
   defaultGrpcRetryOptions,
@@ -9,7 +9,8 @@ import {
   makeGrpcRetryInterceptor,
 } from '@perdure/client';
 import { DescribeNamespaceResponse } from '@perdure/proto/temporal/api/workflowservice/v1/request_response';
-import { ScriptedServer } from './testing/scripted-server';
+import { eventually } from './testing/eventually';
+import { type Answer, ScriptedServer } from './testing/scripted-server';
 
 const ends: (() => Promise<void> | void)[] = [];
 afterEach(async () => {
@@ -169,5 +170,78 @@ describe('a call without other interceptors than the retry', () => {
       .withAbortSignal(AbortSignal.abort(), () => describeNs(connection))
       .catch((error) => error);
     expect(failure).toMatchObject({ code: status.CANCELLED });
+  });
+});
+
+const passing: Interceptor = (options, next) => new InterceptingCall(next(options));
+
+describe.each<[string, Interceptor[]]>([
+  ['straight to the channel', []],
+  ['through interceptors', [passing]],
+])('a call %s', (_way, others) => {
+  /** A call whose answers are scripted; `waits` is settled when it begins to wait for its next attempt. */
+  async function call(answers: Answer[], waitMs: number) {
+    let waiting!: () => void;
+    const waits = new Promise<void>((resolve) => {
+      waiting = resolve;
+    });
+    const retry = makeGrpcRetryInterceptor({
+      retryableDecider: (_attempt, { code }) => code === status.UNAVAILABLE,
+      delayFunction: () => {
+        waiting();
+        return waitMs;
+      },
+    });
+    const server = new ScriptedServer();
+    server.script = { describeNamespace: answers };
+    const connection = Connection.lazy({ address: await server.listen(), interceptors: [retry, ...others] });
+    ends.push(
+      () => server.close(),
+      () => connection.close(),
+    );
+    const abort = new AbortController();
+    const end = connection
+      .withAbortSignal(abort.signal, () => describeNs(connection))
+      .catch((error: unknown) => error as any);
+    return { server, connection, waits, abort, end };
+  }
+  const AWAY: Answer = { code: status.UNAVAILABLE, details: 'away' };
+
+  it('is repeated, and answered by its last attempt', async () => {
+    const { server, end } = await call([AWAY, AWAY, { message: { namespaceInfo: { name: 'ns' } } }], 1);
+    expect((await end).namespaceInfo.name).toBe('ns');
+    expect(server.asked).toHaveLength(3);
+  });
+
+  it('ends while it waits for an attempt when it is aborted, and tells the last failure', async () => {
+    const { server, waits, abort, end } = await call([AWAY], 60_000);
+    await waits;
+    abort.abort();
+    expect(await end).toMatchObject({
+      code: status.CANCELLED,
+      details: 'Cancelled on client after 1 attempts; the last one failed with UNAVAILABLE: away',
+    });
+    expect(server.asked).toHaveLength(1);
+  });
+
+  it('ends while it waits for an attempt when its connection is closed', async () => {
+    const { connection, waits, end } = await call([AWAY], 60_000);
+    await waits;
+    await connection.close();
+    expect(await end).toMatchObject({ code: status.CANCELLED });
+  });
+
+  it('is cancelled at a later attempt, on the server, too', async () => {
+    const { server, abort, end } = await call([AWAY, 'hang'], 1);
+    await eventually(() => server.asked.length === 2);
+    abort.abort();
+    expect(await end).toMatchObject({ code: status.CANCELLED, details: 'Cancelled on client' });
+    await eventually(() => server.asked[1]!.cancelled);
+  });
+
+  it('ends with a status that is not worth another attempt', async () => {
+    const { server, end } = await call([AWAY, { code: status.NOT_FOUND, details: 'no such' }], 1);
+    expect(await end).toMatchObject({ code: status.NOT_FOUND, details: 'no such' });
+    expect(server.asked).toHaveLength(2);
   });
 });
