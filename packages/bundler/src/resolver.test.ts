@@ -21,6 +21,30 @@ function check(files: Record<string, string>, importer: string, expected: Record
   expect(actual).toEqual(expected);
 }
 
+it('asks an installation without node_modules first where a package is, and depends on what decided so', () => {
+  const project = makeProject({
+    '.pnp.cjs': '',
+    'store/a.zip/node_modules/a/package.json': '{"name":"a","exports":{".":"./main.js"}}',
+    'store/a.zip/node_modules/a/main.js': '',
+    'node_modules/a/index.js': '',
+    'node_modules/b/index.js': '',
+    'bases/strict/tsconfig.json': '{"compilerOptions":{"experimentalDecorators":true}}',
+    'tsconfig.json': '{"extends":"strict"}',
+  });
+  const folders: Record<string, string> = { a: 'store/a.zip/node_modules/a', strict: 'bases/strict' };
+  const inputs = new Inputs();
+  const resolver = new Resolver(inputs, [], (name) =>
+    folders[name] === undefined
+      ? undefined
+      : { root: project.path(folders[name]), decidedBy: project.path('.pnp.cjs') },
+  );
+  const found = (specifier: string) => resolver.resolve(specifier, project.path('main.ts'), 'import');
+  expect(found('a')).toEqual({ kind: 'file', path: project.path('store/a.zip/node_modules/a/main.js') });
+  expect(found('b')).toEqual({ kind: 'file', path: project.path('node_modules/b/index.js') });
+  expect(resolver.sourceOptions(project.path('main.ts'))).toMatchObject({ experimentalDecorators: true });
+  expect(inputs.files()).toContain(project.path('.pnp.cjs'));
+});
+
 describe('relative imports', () => {
   it('find files with and without extension, and folders with an index', () => {
     check(

@@ -8,6 +8,7 @@
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Inputs } from './inputs';
+import { type LocatePackage, locateByPlugAndPlay } from './plug-and-play';
 import { type SourceOptions, TsConfigs } from './tsconfig';
 
 /** How a module is asked for; decides the conditions of package exports. */
@@ -66,10 +67,14 @@ export class Resolver {
   private readonly packages = new Map<string, PackageJson | undefined>();
   private readonly owners = new Map<string, PackageJson | undefined>();
 
-  /** @param morePaths directories like `node_modules` to look into last, absolute */
+  /**
+   * @param morePaths directories like `node_modules` to look into last, absolute
+   * @param locatePackage who knows where packages are that lie in no node_modules
+   */
   constructor(
     private readonly inputs: Inputs,
     private readonly morePaths: readonly string[] = [],
+    private readonly locatePackage: LocatePackage = locateByPlugAndPlay,
   ) {
     this.tsConfigs = new TsConfigs(inputs, (specifier, directory) =>
       this.findTsConfigBase(specifier, directory),
@@ -245,8 +250,7 @@ export class Resolver {
       if (found !== undefined) return found;
     }
     let reason = `no package "${parts.name}" is installed for ${directory}`;
-    for (const modules of this.modulesFolders(directory)) {
-      const root = path.join(modules, parts.name);
+    for (const root of this.packageRoots(parts.name, directory)) {
       if (this.inputs.isDirectory(root)) {
         const manifest = this.readPackage(root);
         if (manifest?.exports !== undefined && manifest.exports !== null) {
@@ -276,13 +280,18 @@ export class Resolver {
     return { kind: 'missing', reason };
   }
 
-  /** Where packages may be for files of a directory, nearest first. */
-  private *modulesFolders(directory: string): Generator<string> {
+  /** Where a package may be for files of a directory, nearest first. */
+  private *packageRoots(name: string, directory: string): Generator<string> {
+    const located = this.locatePackage(name, directory);
+    if (located !== undefined) {
+      this.inputs.readIfFile(located.decidedBy); // another installation, another bundle
+      yield located.root;
+    }
     for (let at = directory; ; at = path.dirname(at)) {
-      if (path.basename(at) !== 'node_modules') yield path.join(at, 'node_modules');
+      if (path.basename(at) !== 'node_modules') yield path.join(at, 'node_modules', name);
       if (path.dirname(at) === at) break;
     }
-    yield* this.morePaths;
+    for (const modules of this.morePaths) yield path.join(modules, name);
   }
 
   private resolveExports(
@@ -388,26 +397,24 @@ export class Resolver {
   private findTsConfigBase(specifier: string, directory: string): string | undefined {
     const parts = splitPackageSpecifier(specifier);
     if (parts === undefined) return undefined;
-    for (let at = directory; ; at = path.dirname(at)) {
-      const root = path.join(at, 'node_modules', parts.name);
-      if (this.inputs.isDirectory(root)) {
-        const manifest = this.readPackage(root);
-        if (parts.subpath === '.') {
-          const file = path.join(root, manifest?.tsconfig ?? 'tsconfig.json');
-          if (this.inputs.isFile(file)) return file;
-        }
-        if (manifest?.exports !== undefined) {
-          const found = this.resolveExports(manifest, parts.subpath, new Set(['require', 'node', 'default']));
-          if (found?.kind === 'file') return found.path;
-        }
-        const file = path.join(root, parts.subpath);
-        const found = [file, `${file}.json`, path.join(file, 'tsconfig.json')].find((candidate) =>
-          this.inputs.isFile(candidate),
-        );
-        if (found !== undefined) return found;
+    for (const root of this.packageRoots(parts.name, directory)) {
+      if (!this.inputs.isDirectory(root)) continue;
+      const manifest = this.readPackage(root);
+      if (parts.subpath === '.') {
+        const file = path.join(root, manifest?.tsconfig ?? 'tsconfig.json');
+        if (this.inputs.isFile(file)) return file;
       }
-      if (path.dirname(at) === at) return undefined;
+      if (manifest?.exports !== undefined) {
+        const found = this.resolveExports(manifest, parts.subpath, new Set(['require', 'node', 'default']));
+        if (found?.kind === 'file') return found.path;
+      }
+      const file = path.join(root, parts.subpath);
+      const found = [file, `${file}.json`, path.join(file, 'tsconfig.json')].find((candidate) =>
+        this.inputs.isFile(candidate),
+      );
+      if (found !== undefined) return found;
     }
+    return undefined;
   }
 }
 
