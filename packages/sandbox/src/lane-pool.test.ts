@@ -170,7 +170,7 @@ describe('attacks on a lane thread', () => {
   it.each(escapes.map(([name], index) => [name, index] as const))(
     'lead nowhere: %s',
     async (_name, index) => {
-      shared ??= await testPool(bodies, { activationDeadlineMs: 20_000, heapMb: 512 });
+      shared ??= await testPool(bodies, { activationDeadlineMs: 100_000, heapMb: 512 });
       expect((await shared.start(`p${index}`, `run-${index}`)).value).toMatch(/^(refused|nothing)$/);
       expect(shared.lost).toEqual([]);
     },
@@ -273,7 +273,7 @@ describe('memory', () => {
       // A list of small objects: an array that grows is one huge allocation in the end, which ends the process on
       // some versions of Node.js (README, limits).
       { greedy: 'let all; for (;;) all = { all, some: [1, 2, 3] };', hello: 'return 1;' },
-      { heapMb: 48, activationDeadlineMs: 20_000 },
+      { heapMb: 48, activationDeadlineMs: 100_000 },
     );
     await expect(start('greedy', 'bad')).rejects.toMatchObject({
       message: expect.stringContaining('48 MB of heap'),
@@ -288,7 +288,7 @@ describe('memory', () => {
         holds:
           'const mine = Array.from({ length: 5000 }, (_, i) => ({ i })); await wf.condition(() => mine.length === 0);',
       },
-      { heapMb: 64, activationDeadlineMs: 20_000 },
+      { heapMb: 64, activationDeadlineMs: 100_000 },
     );
     for (let index = 0; index < 600; index++) await start('holds', `run-${index}`);
     expect(lost).toEqual([]);

@@ -141,7 +141,7 @@ describe('a lane in a process of its own', () => {
   );
 
   it.each(['greedy', 'huge'])('dies alone of a run that takes all memory: %s', async (type) => {
-    const { start, lost } = await poolOf(workflows, { heapMb: 64, activationDeadlineMs: 20_000 });
+    const { start, lost } = await poolOf(workflows, { heapMb: 64, activationDeadlineMs: 100_000 });
     await expect(start(type, 'bad')).rejects.toMatchObject({
       message: expect.stringMatching(
         new RegExp(`workflow ${type} \\(run bad\\) was running when its lane used up its 64 MB of heap`),
@@ -157,7 +157,7 @@ describe('a lane in a process of its own', () => {
         holds:
           'const mine = Array.from({ length: 5000 }, (_, i) => ({ i })); await wf.condition(() => mine.length === 0);',
       },
-      { heapMb: 64, activationDeadlineMs: 20_000 },
+      { heapMb: 64, activationDeadlineMs: 100_000 },
     );
     for (let index = 0; index < 500; index++) await start('holds', `run-${index}`);
     expect(lost).toEqual([]);
@@ -193,7 +193,7 @@ describe('a lane in a process of its own', () => {
 
   it('keeps all attacks inside', async () => {
     const bodies = Object.fromEntries(escapes.map(([, body], index) => [`p${index}`, probePrelude + body]));
-    const { start, lost } = await poolOf(bodies, { activationDeadlineMs: 20_000, heapMb: 512 });
+    const { start, lost } = await poolOf(bodies, { activationDeadlineMs: 100_000, heapMb: 512 });
     for (const [index, [name]] of escapes.entries()) {
       expect([name, (await start(`p${index}`, `run-${index}`)).value]).toEqual([
         name,
