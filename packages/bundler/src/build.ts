@@ -230,7 +230,7 @@ class Build {
           return null;
         const program = this.parse(code, { allowReturnOutsideFunction: true });
         const isModule = program.body.some(({ type }) => /^(?:Import|Export)/.test(type));
-        if (isModule && !(REQUIRES.test(code) && !id.includes('/node_modules/'))) return null;
+        if (isModule && (isDependency(id) || !REQUIRES.test(code))) return null;
         self.commonJsNeeded = true;
         throw new CommonJsNeeded();
       },
