@@ -70,6 +70,9 @@ export function contextOf({ namespace }: CallSite, workflowId: string): Workflow
   return { type: 'workflow', namespace, workflowId };
 }
 
+/** What of a start passes the data converter. */
+type ConvertedStart = Pick<StartWorkflowExecutionRequest, 'input' | 'memo' | 'header' | 'userMetadata'>;
+
 /** The request of a start; signalWithStart adds its signal to it. */
 async function startRequest(
   site: CallSite,
@@ -77,8 +80,29 @@ async function startRequest(
   headers: Headers,
   options: CompiledWorkflowOptions,
 ): Promise<StartWorkflowExecutionRequest> {
-  const { workflowId, memo, searchAttributes, typedSearchAttributes, retry, priority, typeInfo } = options;
-  const context = contextOf(site, workflowId);
+  const { memo, staticSummary, staticDetails } = options;
+  const { data } = site;
+  const context = contextOf(site, options.workflowId);
+  const input = await data.toPayloads(options.args, context, options.typeInfo?.inputTypes);
+  const fields = memo ? await data.toPayloadMap(memo, context) : undefined;
+  const header = await data.toHeader(headers, context);
+  const userMetadata = await data.toUserMetadata(
+    staticSummary ?? undefined,
+    staticDetails ?? undefined,
+    context,
+  );
+  const converted = { input, memo: fields && { fields }, header, userMetadata };
+  return assembleStart(site, workflowType, options, converted);
+}
+
+/** Apart from the waiting above: functions that do both, and are this long, take the engine most to compile. */
+function assembleStart(
+  site: CallSite,
+  workflowType: string,
+  options: CompiledWorkflowOptions,
+  { input, memo, header, userMetadata }: ConvertedStart,
+): StartWorkflowExecutionRequest {
+  const { workflowId, searchAttributes, typedSearchAttributes, retry, priority } = options;
   return {
     namespace: site.namespace,
     identity: site.identity,
@@ -87,14 +111,14 @@ async function startRequest(
     workflowIdReusePolicy: encodeWorkflowIdReusePolicy(options.workflowIdReusePolicy),
     workflowIdConflictPolicy: encodeWorkflowIdConflictPolicy(options.workflowIdConflictPolicy),
     workflowType: { name: workflowType },
-    input: await site.data.toPayloads(options.args, context, typeInfo?.inputTypes),
+    input,
     taskQueue: { kind: 1, name: options.taskQueue }, // TASK_QUEUE_KIND_NORMAL
     workflowExecutionTimeout: options.workflowExecutionTimeout,
     workflowRunTimeout: options.workflowRunTimeout,
     workflowTaskTimeout: options.workflowTaskTimeout,
     workflowStartDelay: options.startDelay,
     retryPolicy: retry ? compileRetryPolicy(retry) : undefined,
-    memo: memo ? { fields: await site.data.toPayloadMap(memo, context) } : undefined,
+    memo,
     searchAttributes:
       searchAttributes || typedSearchAttributes
         ? {
@@ -105,12 +129,8 @@ async function startRequest(
           }
         : undefined,
     cronSchedule: options.cronSchedule ?? undefined,
-    header: await site.data.toHeader(headers, context),
-    userMetadata: await site.data.toUserMetadata(
-      options.staticSummary ?? undefined,
-      options.staticDetails ?? undefined,
-      context,
-    ),
+    header,
+    userMetadata,
     priority: priority ? compilePriority(priority) : undefined,
     versioningOverride: options.versioningOverride,
     requestEagerExecution: options.requestEagerStart,
