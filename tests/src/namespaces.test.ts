@@ -195,15 +195,19 @@ describe('a signal that an activity sends', () => {
   it('server suggests to continue as new once the history has grown, and says why', async () => {
     const grows = await on.start(on.here, 'growsUntilTold');
     const { rounds, historyLength, suggestedContinueAsNewReasons } = await grows.result();
-    expect(rounds).toBe(2);
-    expect(historyLength).toBeGreaterThan(60);
+    // Timers of a round may fire in one task or in twenty, each of which has events of its own.
+    expect([1, 2]).toContain(rounds);
+    expect(historyLength).toBeGreaterThanOrEqual(60);
     expect(suggestedContinueAsNewReasons).toEqual(['TOO_MANY_HISTORY_EVENTS']);
     const { events = [] } = await grows.fetchHistory();
     const started = (events ?? []).filter(
       ({ eventType }) => eventType === EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED,
     );
-    expect(
-      started.map(({ workflowTaskStartedEventAttributes: at }) => at?.suggestContinueAsNew === true),
-    ).toEqual([false, expect.any(Boolean), ...Array(started.length - 2).fill(true)]);
+    const suggested = started.map(
+      ({ workflowTaskStartedEventAttributes: at }) => at?.suggestContinueAsNew === true,
+    );
+    const first = suggested.indexOf(true);
+    expect(first).toBeGreaterThan(0);
+    expect(suggested).toEqual(suggested.map((_, i) => i >= first));
   });
 });

@@ -13,7 +13,7 @@ import {
 } from '@perdure/client';
 import { ScriptedServer } from '@perdure/client/lib/testing/scripted-server';
 import { NativeConnection, type Worker } from '@perdure/worker';
-import { eventsOfType, harness, rejection, until, workflowsDir } from './support/harness';
+import { eventsOfType, eventually, harness, rejection, until, workflowsDir } from './support/harness';
 import { add, addAndGet, counter, finish, timesContinued, total } from './workflows/counter';
 
 const h = harness();
@@ -125,7 +125,9 @@ describe('other clients on a native connection', () => {
     });
     await until(async () => (await handle.describe()).info.numActionsTaken === 1, 'the schedule has acted');
     await handle.delete();
-    expect((await rejection(handle.describe())).code).toBe('SCHEDULE_NOT_FOUND');
+    await eventually(async () =>
+      expect((await rejection(handle.describe())).code).toBe('SCHEDULE_NOT_FOUND'),
+    );
   });
 
   it('complete activities from outside', async () => {
@@ -156,8 +158,10 @@ describe('other clients on a native connection', () => {
     const { operatorService, healthService, workflowService } = h.connection;
     const name = `Native${randomUUID().slice(0, 8)}`;
     await operatorService.addSearchAttributes({ namespace: 'default', searchAttributes: { [name]: 2 } });
-    const { customAttributes } = await operatorService.listSearchAttributes({ namespace: 'default' });
-    expect(customAttributes![name]).toBe(2);
+    await eventually(async () => {
+      const { customAttributes } = await operatorService.listSearchAttributes({ namespace: 'default' });
+      expect(customAttributes![name]).toBe(2);
+    });
     expect(
       (await healthService.check({ service: 'temporal.api.workflowservice.v1.WorkflowService' })).status,
     ).toBe(1);
