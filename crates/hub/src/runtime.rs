@@ -130,6 +130,11 @@ impl Runtime {
         &self.tokio
     }
 
+    /// Where the core's log lines go, for futures that run on threads of others.
+    pub(crate) fn log(&self) -> Dispatch {
+        self.subscriber.clone().unwrap_or_else(Dispatch::none)
+    }
+
     pub(crate) fn enter(&self) -> Inside<'_> {
         Inside {
             _tokio: self.tokio.enter(),

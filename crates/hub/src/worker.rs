@@ -26,7 +26,7 @@ use std::future::Future;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
-use temporalio_client::tonic::Code;
+use temporalio_client::tonic::{self, Code};
 use temporalio_common::protos::coresdk::NamespaceInfo;
 use temporalio_common::protos::coresdk::nexus::NexusTaskCompletion;
 use temporalio_common::protos::coresdk::workflow_activation::{
@@ -46,6 +46,7 @@ use temporalio_sdk_core::{
     init_replay_worker, init_worker,
 };
 use tokio::sync::Notify;
+use tracing::instrument::WithSubscriber;
 
 const FAILURE_SOURCE: &str = "Perdure";
 /// A poller that fails this often in a row has nothing more to give.
@@ -211,15 +212,19 @@ impl Worker {
         }
         let _busy = self.busy.enter();
         let core = self.core_or_connect().await?;
-        let info = core
-            .validate()
-            .await
-            .map_err(|cause| HubError::NamespaceUnusable {
-                namespace: self.options.namespace.clone(),
-                cause: chain(&cause),
-            })?;
+        let info = core.validate().await.map_err(|cause| {
+            let WorkerValidationError::NamespaceDescribeError { source, .. } = &cause;
+            self.namespace_unusable(source)
+        })?;
         self.learn_limits(&info);
         Ok(())
+    }
+
+    fn namespace_unusable(&self, status: &tonic::Status) -> HubError {
+        HubError::NamespaceUnusable {
+            namespace: self.options.namespace.clone(),
+            cause: format!("{:?}: {}", status.code(), status.message()),
+        }
     }
 
     fn learn_limits(&self, info: &NamespaceInfo) {
@@ -236,10 +241,7 @@ impl Worker {
             Err(WorkerValidationError::NamespaceDescribeError { source, .. })
                 if is_final(source.code()) =>
             {
-                Err(HubError::NamespaceUnusable {
-                    namespace: self.options.namespace.clone(),
-                    cause: chain(&source),
-                })
+                Err(self.namespace_unusable(&source))
             }
             Ok(info) => {
                 self.learn_limits(&info);
@@ -731,7 +733,8 @@ impl Worker {
             async move {
                 work.await;
                 drop(busy);
-            },
+            }
+            .with_subscriber(self.runtime.log()), // a lane's thread has none
             move |panic| {
                 if let Some(worker) = worker.upgrade() {
                     let error = HubError::Panicked { message: panic };

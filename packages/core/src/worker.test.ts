@@ -321,7 +321,7 @@ describe('a worker', () => {
     const worker = native.workerOpen(runtime, connection, options, events.listener);
     expect(await failure(native.workerValidate(worker))).toMatchObject({
       code: 'CORE_NAMESPACE_UNUSABLE',
-      message: expect.stringContaining('"nowhere"'),
+      message: 'namespace "nowhere" cannot be used: NotFound: Namespace nowhere is not found.',
     });
     native.workerShutdown(worker);
     await native.workerFinalize(worker);
