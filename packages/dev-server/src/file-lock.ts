@@ -3,8 +3,8 @@
  *
  * L1  At most one live process holds a lock file; one left behind by a dead process is taken over.
  */
-import { writeFileSync } from 'node:fs';
-import { link, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFile, stat, unlink } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A lock whose holder cannot be seen (another host, another container) is believed dead after this time. */
@@ -34,16 +34,26 @@ async function textOfDeadHolder(path: string): Promise<string | undefined> {
   }
 }
 
-/** L1: of several waiters that see the same dead holder, one removes its lock, and none that of a successor. */
-async function bury(path: string, textOfDead: string): Promise<void> {
-  const grave = `${path}.${process.pid}.${Date.now()}`;
+/**
+ * L1: of several waiters that see the same dead holder, one at a time looks again and removes its lock, so that none
+ * removes that of a successor. Without a pause in between: whoever does it is done at once or dead.
+ */
+function bury(path: string, textOfDead: string): void {
+  const burial = `${path}.burial`;
   try {
-    await rename(path, grave);
+    writeFileSync(burial, '', { flag: 'wx' });
   } catch {
-    return; // another one was faster
+    const { mtimeMs = Date.now() } = statSync(burial, { throwIfNoEntry: false }) ?? {};
+    if (Date.now() - mtimeMs > NAMELESS_MS) rmSync(burial, { force: true });
+    return;
   }
-  if ((await readFile(grave, 'utf8')) !== textOfDead) await link(grave, path).catch(() => {}); // it was a successor's
-  await unlink(grave);
+  try {
+    if (readFileSync(path, 'utf8') === textOfDead) rmSync(path, { force: true });
+  } catch {
+    // gone by itself
+  } finally {
+    rmSync(burial, { force: true });
+  }
 }
 
 /** Runs `fn` while holding the lock file at `path`; waits for as long as another live process holds it. */
@@ -56,11 +66,8 @@ export async function withFileLock<T>(path: string, fn: () => Promise<T>): Promi
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
     const textOfDead = await textOfDeadHolder(path);
-    if (textOfDead !== undefined) {
-      await bury(path, textOfDead);
-      continue;
-    }
-    await sleep(POLL_MS);
+    if (textOfDead === undefined) await sleep(POLL_MS);
+    else bury(path, textOfDead);
   }
   try {
     return await fn();
