@@ -86,7 +86,7 @@ const oneCase: fc.Arbitrary<Case> = fc.record({
 
 /** How long a program may take before it counts as one that does not end (C4): it takes seconds. */
 const LIMIT_MS = 240_000;
-const SLOW_MS = 20_000;
+const SLOW_MS = 30_000;
 
 /** Same seed, same programs; delays are real and differ. */
 export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
@@ -202,12 +202,12 @@ async function runOne(
     await pause(afterMs);
     await disturb(handle, what, i).catch(() => undefined);
   });
-  // Conditions wait for three signals at most: whoever still waits gets them. They come ever more rarely: each makes
-  // work, and where the machine is slow it is work that the program waits for.
+  // Conditions wait for three signals at most: whoever still waits gets them. After a while they come more rarely:
+  // each makes work, and where the machine is slow it is work that the program waits for.
   const giveUpAt = Date.now() + LIMIT_MS;
   const helped = (async () => {
     for (let i = 0; Date.now() < giveUpAt && !ended; i++) {
-      await Promise.race([end, pause(i < 4 ? 250 : Math.min(8000, 500 * (i - 2)))]);
+      await Promise.race([end, pause(i < 4 ? 250 : i < 20 ? 1000 : 4000)]);
       if (!ended) await disturb(handle, i % 8 === 7 ? 'strong signal' : 'signal', i).catch(() => undefined);
     }
     if (!ended) await handle.terminate('does not end');
