@@ -57,6 +57,7 @@ async function main(): Promise<void> {
         return new Promise(() => undefined);
       },
     },
+    stickyQueueScheduleToStartTimeout: '1s', // the next worker does not wait long for one that was killed
     ...(mode === 'grace' && { shutdownGraceTime: '1m' }),
     ...(mode === 'force' && { shutdownForceTime: '500ms' }),
   });
