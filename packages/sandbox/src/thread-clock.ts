@@ -25,7 +25,7 @@ export function cpuMsOf(thread: string | undefined): number | undefined {
     // Fields 14 and 15, counted from 1; field 2 is a name in parentheses that may hold anything.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const ms = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-    return Number.isFinite(ms) ? ms : undefined;
+    return ms > 0 ? ms : undefined; // a system that counts nothing says 0; a thread that has started has run
   } catch {
     return undefined;
   }
