@@ -1,4 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { type TestPool, testPool } from './testing/pools';
 import { escapes, probePrelude } from './testing/probes';
 import { activationOf, bundleOf, readCompletion, registrationOf, startJob } from './testing/workflows';
@@ -35,6 +36,17 @@ function laneProcesses(parent = process.pid): number[] {
     )
     .map(([pid]) => Number(pid))
     .filter((pid) => !others.has(pid));
+}
+
+/** Stops a process, and waits until the last of its threads stands still: those that work go on for a moment. */
+async function suspend(pid: number): Promise<void> {
+  process.kill(pid, 'SIGSTOP');
+  const states = () =>
+    readdirSync(`/proc/${pid}/task`).map((thread) => {
+      const text = readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1');
+      return text[text.lastIndexOf(')') + 2];
+    });
+  while (states().some((state) => state !== 'T')) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 const workflows = {
@@ -128,13 +140,13 @@ describe('a lane in a process of its own', () => {
     async () => {
       const { start, lost } = await poolOf(workflows, { activationDeadlineMs: 1000 });
       const [pid] = laneProcesses();
-      process.kill(pid!, 'SIGSTOP');
+      await suspend(pid!);
       const late = start('hello', 'a', 1);
       await new Promise((resolve) => setTimeout(resolve, 2000));
       process.kill(pid!, 'SIGCONT');
       expect((await late).value).toBe('hello 1');
       expect(lost).toEqual([]);
-      process.kill(pid!, 'SIGSTOP');
+      await suspend(pid!);
       await expect(start('hello', 'b', 2)).rejects.toMatchObject({ code: 'SANDBOX_LANE_LOST' });
       expect((await start('hello', 'c', 3)).value).toBe('hello 3');
     },
